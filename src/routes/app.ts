@@ -1,0 +1,14 @@
+/** The whole HTTP surface, put together from one plugin per feature. */
+import { Elysia } from "elysia"
+import { docs } from "./docs.ts"
+import { errors } from "./errors.ts"
+import { health } from "./health.ts"
+import { type ProxyOptions, proxy } from "./proxy.ts"
+
+export interface AppOptions extends ProxyOptions {
+  readonly isReady: () => boolean
+  readonly version: string
+}
+
+export const makeApp = (options: AppOptions) =>
+  new Elysia().use(errors).use(health(options)).use(proxy(options)).use(docs(options))

@@ -1,0 +1,23 @@
+/** Errors on the way out: every one that a route or Elysia raises becomes an answer here, and nowhere else. */
+import { Elysia } from "elysia"
+import { type ApiError, errorBody, toWire } from "../core/errors.ts"
+
+export const errorResponse = (error: ApiError): Response =>
+  Response.json(errorBody(error), { status: toWire(error).code, headers: { "cache-control": "no-store" } })
+
+/** For every route of the app. A defect is answered without its message, which may hold anything. */
+export const errors = new Elysia({ name: "errors" }).onError({ as: "global" }, ({ code }) => {
+  switch (code) {
+    case "NOT_FOUND":
+      return errorResponse({ _tag: "NotFound" })
+    case "VALIDATION":
+    case "PARSE":
+    case "INVALID_COOKIE_SIGNATURE":
+      return errorResponse({
+        _tag: "BadRequest",
+        reason: "The request is not of the form that this path takes. See /docs.",
+      })
+    default:
+      return errorResponse({ _tag: "Internal" })
+  }
+})

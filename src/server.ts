@@ -1,0 +1,115 @@
+/**
+ * The server as one scoped value: database, recorder, app, listener, in this order, and undone in the reverse: stop
+ * accepting, let streams finish, write what is queued, close the database. Leaving the scope is the shutdown.
+ */
+import { Data, Duration, Effect, Latch, Option, Redacted, Schedule, type Scope } from "effect"
+import type { AppConfig } from "./config.ts"
+import type { RequestLog } from "./core/requestLog.ts"
+import { findApiKey } from "./db/apiKeys.ts"
+import { type Database, openDatabase } from "./db/database.ts"
+import type { EmbeddedDatabaseError } from "./db/embeddedDatabaseError.ts"
+import { migrate } from "./db/migrate.ts"
+import { makePartitions } from "./db/partitions.ts"
+import { insertRequestLogs } from "./db/requestLogs.ts"
+import { makeKeyring } from "./keyring.ts"
+import { makeMeter } from "./meter.ts"
+import { type Channel, makeChannel } from "./recorder/channel.ts"
+import { makeWriter } from "./recorder/writer.ts"
+import { makeApp } from "./routes/app.ts"
+import { version } from "./version.ts"
+
+export interface RunningServer {
+  readonly url: string
+  readonly database: Database
+  readonly recorder: Channel<RequestLog>
+  /** Whether the database was migrated within `START_PATIENCE`; if not, the server goes on trying. */
+  readonly isReady: () => boolean
+}
+
+export class ListenError extends Data.TaggedError("ListenError")<{ readonly message: string }> {}
+
+/** How long a start waits for the database before it serves without. */
+const START_PATIENCE = Duration.seconds(5)
+
+/** Bound on writing what is queued at shutdown. */
+const DRAIN_WITHIN = Duration.seconds(10)
+
+/** Bound on the ends of exchanges that the end of `SHUTDOWN_GRACE` has cut. */
+const CUT_WITHIN = Duration.seconds(1)
+
+/** Far below the days that partitions are made ahead. */
+const PARTITION_INTERVAL = Duration.hours(6)
+
+/** Idle time of a connection outside of proxied calls, in seconds. */
+const IDLE_SECONDS = 30
+
+export const startServer = (
+  config: AppConfig,
+): Effect.Effect<RunningServer, ListenError | EmbeddedDatabaseError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const database = yield* openDatabase(config)
+    const isReady = yield* prepareDatabase(database)
+    const recorder = yield* makeChannel<RequestLog>({
+      capacity: config.queueCapacity,
+      batchSize: config.batchSize,
+      batchWindow: config.batchWindow,
+      drainWithin: DRAIN_WITHIN,
+      write: makeWriter((logs) => insertRequestLogs(database.writer, logs)),
+    })
+    const app = makeApp({
+      keyring: makeKeyring((publicId) => findApiKey(database.keys, publicId)),
+      upstream: { origin: config.upstreamUrl, apiKey: Redacted.value(config.geminiApiKey) },
+      meter: makeMeter(recorder.offer),
+      isReady,
+      version,
+    })
+    const url = yield* listen(app, config)
+    return { url, database, recorder, isReady }
+  })
+
+/** Migrates, and keeps partitions ahead, for as long as it takes: a database that is away must not keep the server down. */
+const prepareDatabase = ({ admin }: Database): Effect.Effect<() => boolean, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const ready = yield* Latch.make()
+    const prepare = Effect.andThen(migrate(admin), makePartitions(admin)).pipe(
+      Effect.tapError(({ code }) => Effect.logWarning("the database cannot be used yet", { code })),
+      Effect.retry(Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")])),
+      Effect.andThen(ready.open),
+    )
+    const keepAhead = makePartitions(admin).pipe(
+      Effect.tapError(({ code }) => Effect.logWarning("no new partitions could be made", { code })),
+      Effect.ignore,
+      Effect.repeat(Schedule.spaced(PARTITION_INTERVAL)),
+    )
+    yield* Effect.forkScoped(Effect.andThen(prepare, keepAhead))
+    yield* Effect.timeoutOption(ready.await, START_PATIENCE)
+    return () => Latch.isOpen(ready)
+  })
+
+const listen = (
+  app: ReturnType<typeof makeApp>,
+  config: AppConfig,
+): Effect.Effect<string, ListenError, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.try({
+      try: () => app.listen({ hostname: config.host, port: config.port, idleTimeout: IDLE_SECONDS }),
+      catch: () =>
+        new ListenError({
+          message: `Cannot listen on ${config.host}:${config.port}: it is in use or not allowed. Set HOST or PORT.`,
+        }),
+    }),
+    ({ server }) =>
+      server === null
+        ? Effect.void
+        : Effect.promise(() => server.stop(false)).pipe(
+            Effect.timeoutOption(config.shutdownGrace),
+            Effect.flatMap((stopped) =>
+              Option.isSome(stopped)
+                ? Effect.void
+                : Effect.logWarning("SHUTDOWN_GRACE is over, streams are cut").pipe(
+                    Effect.andThen(Effect.promise(() => server.stop(true))),
+                    Effect.timeoutOption(CUT_WITHIN),
+                  ),
+            ),
+          ),
+  ).pipe(Effect.map(({ server }) => String(server?.url.origin)))
