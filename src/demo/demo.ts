@@ -1,0 +1,121 @@
+/**
+ * `tokenmeter demo`: the whole of tokenmeter at work in one process, in front of the stand-in for Gemini. Starts both and a
+ * database that is thrown away, makes calls over real HTTP, shows what was recorded, and keeps serving.
+ */
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Console, Data, Duration, Effect, Option, Redacted, Schedule } from "effect"
+import type { AppConfig } from "../config.ts"
+import { KEY_ENTROPY, makeApiKey } from "../core/apiKey.ts"
+import { insertApiKey } from "../db/apiKeys.ts"
+import { type RunningServer, startServer } from "../server.ts"
+import { calls, makeCall } from "./calls.ts"
+import { withProgress } from "./progress.ts"
+import { listRecordedCalls } from "./recordedCalls.ts"
+import { formatCalls, formatCurl, formatTotals } from "./report.ts"
+import { type StandIn, startStandIn } from "./standIn.ts"
+import { coloured, plain } from "./table.ts"
+
+export interface DemoOptions {
+  /** Ends after the report. */
+  readonly once: boolean
+  /** stdout is a terminal, and nobody asked for no colour. */
+  readonly colour: boolean
+  /** stderr is a terminal. */
+  readonly progress: boolean
+}
+
+export class DemoError extends Data.TaggedError("DemoError")<{ readonly message: string }> {}
+
+/** Many times what recording takes. */
+const RECORDED_WITHIN = "10 seconds"
+
+const standIn = Effect.acquireRelease(
+  Effect.sync(() => startStandIn()),
+  ({ stop }) => Effect.promise(stop),
+)
+
+const temporaryDirectory = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "tokenmeter-demo-"))),
+  (directory) => Effect.promise(() => rm(directory, { recursive: true, force: true })),
+)
+
+const configOf = (upstream: StandIn, dataDir: string): AppConfig => ({
+  host: "127.0.0.1",
+  port: 0,
+  geminiApiKey: Redacted.make(upstream.apiKey),
+  upstreamUrl: upstream.url,
+  databaseUrl: Option.none(),
+  dataDir,
+  adminToken: Option.none(),
+  queueCapacity: 1_000,
+  batchSize: 100,
+  batchWindow: Duration.millis(50),
+  shutdownGrace: Duration.seconds(1),
+  logLevel: "Warn",
+})
+
+const issueKey = ({ database }: RunningServer) =>
+  Effect.gen(function* () {
+    const key = makeApiKey({
+      id: crypto.getRandomValues(new Uint8Array(KEY_ENTROPY.id)),
+      secret: crypto.getRandomValues(new Uint8Array(KEY_ENTROPY.secret)),
+    })
+    yield* insertApiKey(database.admin, Bun.randomUUIDv7(), key, "demo")
+    return key.text
+  })
+
+/** A hang-up is noticed a moment after the client has gone on, so the count of what was offered tells when all is in. */
+const awaitRecorded = ({ recorder }: RunningServer, expected: number) =>
+  Effect.sync(() => recorder.counts().offered >= expected).pipe(
+    Effect.repeat({ until: (isOffered) => isOffered, schedule: Schedule.spaced("10 millis") }),
+    Effect.andThen(recorder.settled),
+    Effect.timeoutOrElse({
+      duration: RECORDED_WITHIN,
+      orElse: () =>
+        Effect.fail(new DemoError({ message: `The calls were not recorded within ${RECORDED_WITHIN}.` })),
+    }),
+  )
+
+export const runDemo = ({ once, colour, progress }: DemoOptions) =>
+  Effect.gen(function* () {
+    const paint = colour ? coloured : plain
+    yield* Console.log("The built-in stand-in answers here, not Gemini. Everything else is real.\n")
+
+    const upstream = yield* standIn
+    const dataDir = yield* temporaryDirectory
+    const server = yield* startServer(configOf(upstream, dataDir)).pipe(
+      withProgress("Starting PostgreSQL and tokenmeter", progress),
+    )
+    const key = yield* issueKey(server)
+
+    yield* Effect.forEach(calls, (call) =>
+      Effect.tryPromise({
+        try: () => makeCall(call, server.url, key),
+        catch: () => new DemoError({ message: `The call to ${call.path} broke.` }),
+      }),
+    ).pipe(withProgress("Making calls", progress))
+    const expected = calls.filter(({ recorded }) => recorded).length
+    yield* awaitRecorded(server, expected).pipe(withProgress("Waiting for the recorder", progress))
+    const rows = yield* listRecordedCalls(server.database.admin)
+
+    yield* Console.log(
+      `${calls.length} calls were made. ${rows.length} of them left a row in request_logs:\n`,
+    )
+    yield* Console.log(`${formatCalls(rows, paint)}\n`)
+    yield* Console.log("No row: the refused key, countTokens and the list of models.\n")
+    yield* Console.log(`${formatTotals(rows, paint)}\n`)
+    if (once) return
+
+    yield* Console.log(`The API, to try in a browser: ${server.url}/docs (key: ${key})\n`)
+    yield* Console.log(`${formatCurl(server.url, "generateContent", key)}\n`)
+    yield* Console.log(`${formatCurl(server.url, "streamGenerateContent?alt=sse", key)}\n`)
+    yield* Console.log("Serving until Ctrl-C.")
+    return yield* Effect.never
+  }).pipe(
+    Effect.catchTag("DatabaseError", ({ code }) =>
+      Effect.fail(new DemoError({ message: `The demo's database failed (${code}).` })),
+    ),
+    Effect.scoped,
+  )
