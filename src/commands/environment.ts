@@ -1,0 +1,29 @@
+/** What commands are given of the process, and the database that they work on. */
+import { Effect, type Scope, type Stdio } from "effect"
+import { type ConfigError, readConfig, StorageConfig } from "../config.ts"
+import type { DatabaseError } from "../db/client.ts"
+import { type Database, openDatabase } from "../db/database.ts"
+import type { EmbeddedDatabaseError } from "../db/embeddedDatabaseError.ts"
+import { migrate } from "../db/migrate.ts"
+import { makePartitions } from "../db/partitions.ts"
+import { withProgress } from "../progress.ts"
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export type StorageError = ConfigError | EmbeddedDatabaseError | DatabaseError
+
+/** Opens the configured database, migrated: also while `serve` runs on it. */
+export const migratedDatabase = (
+  environment: Environment,
+): Effect.Effect<
+  { readonly database: Database; readonly applied: ReadonlyArray<string> },
+  StorageError,
+  Scope.Scope | Stdio.Stdio
+> =>
+  Effect.gen(function* () {
+    const config = yield* readConfig(StorageConfig, environment)
+    const database = yield* openDatabase(config)
+    const applied = yield* migrate(database.admin)
+    yield* makePartitions(database.admin)
+    return { database, applied }
+  }).pipe(withProgress("Opening the database"))

@@ -1,0 +1,78 @@
+/**
+ * The command line: serve (default) · migrate · keys · demo. The only file that touches `process`: arguments,
+ * environment, signals, exit code. What the commands do lives in `commands/`.
+ *
+ * Exit codes: 0 done · 1 it failed, and stderr says why in a line · 2 the command line was wrong · 130 a second signal.
+ */
+import {
+  NodeChildProcessSpawner,
+  NodeFileSystem,
+  NodePath,
+  NodeStdio,
+  NodeTerminal,
+} from "@effect/platform-node-shared"
+import { Cause, Effect, Exit, Layer, Logger, Runtime } from "effect"
+import { CliError, Command } from "effect/cli"
+import { demoCommand } from "./commands/demo.ts"
+import { keysCommand } from "./commands/keys.ts"
+import { migrateCommand } from "./commands/migrate.ts"
+import { serve, serveCommand } from "./commands/serve.ts"
+import { version } from "./version.ts"
+
+/** Bun's own cap on concurrent `fetch` calls is 256, and is read from the environment before the program begins. */
+const FETCH_LIMIT = { name: "BUN_CONFIG_MAX_HTTP_REQUESTS", value: "65336" }
+
+if (process.env[FETCH_LIMIT.name] === undefined) {
+  const program = process.execArgv.concat(process.argv.slice(1))
+  process.execve?.(process.execPath, [process.execPath, ...program], {
+    ...process.env,
+    [FETCH_LIMIT.name]: FETCH_LIMIT.value,
+  })
+}
+
+const environment = process.env
+
+const tokenmeter = Command.make("tokenmeter", {}, () => serve(environment)).pipe(
+  Command.withDescription("A gateway for the Gemini API that records the token usage of every call."),
+  Command.withSubcommands([
+    serveCommand(environment),
+    migrateCommand(environment),
+    keysCommand(environment),
+    demoCommand(environment),
+  ]),
+)
+
+const Terminal = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeStdio.layer, NodeTerminal.layer)
+const Platform = Layer.provideMerge(NodeChildProcessSpawner.layer, Terminal)
+
+/** One JSON object a line, on stderr: stdout belongs to what a command was asked for. */
+const Logging = Logger.layer([Logger.withConsoleError(Logger.formatJson)])
+
+const USAGE_ERROR = 2
+const SECOND_SIGNAL = 130
+
+/** Errors of the command line were shown, with the help, where they were found. */
+const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return 0
+  const error = Cause.squash(exit.cause)
+  if (CliError.isCliError(error)) return USAGE_ERROR
+  console.error(`tokenmeter: ${error instanceof Error ? error.message : "an unexpected error"}`)
+  return 1
+}
+
+const run = Runtime.makeRunMain(({ fiber }) => {
+  let stopping = false
+  const stop = () => {
+    if (stopping) process.exit(SECOND_SIGNAL)
+    stopping = true
+    fiber.interruptUnsafe()
+  }
+  process.on("SIGINT", stop)
+  process.on("SIGTERM", stop)
+  fiber.addObserver((exit) => process.exit(exitCode(exit)))
+})
+
+Command.runWith(tokenmeter, { version })(process.argv.slice(2)).pipe(
+  Effect.provide(Layer.merge(Platform, Logging)),
+  (program) => run(program, { disableErrorReporting: true }),
+)

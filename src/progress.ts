@@ -1,0 +1,18 @@
+/** Says on stderr what is going on, when it takes longer than a second and a person is there to read it. */
+import { Effect, Stdio } from "effect"
+
+const PATIENCE = "1 second"
+
+export const withProgress =
+  (message: string) =>
+  <A, E, R>(step: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Stdio.Stdio> =>
+    Effect.gen(function* () {
+      const { stderrIsTerminal } = yield* Stdio.Stdio
+      if (!(yield* stderrIsTerminal)) return yield* step
+      const say = Effect.andThen(
+        Effect.sleep(PATIENCE),
+        Effect.sync(() => console.error(`${message} …`)),
+      )
+      const saying = yield* Effect.forkChild(say)
+      return yield* Effect.ensuring(step, Effect.asVoid(Effect.sync(() => saying.interruptUnsafe())))
+    })
