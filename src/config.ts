@@ -2,7 +2,7 @@
  * The environment, read once and validated: the README's table mirrors this file. A bad value stops the start with one
  * line that names the variable and never shows a secret. Holds no defaults that are secrets and reads nothing else.
  */
-import { Config, ConfigProvider, Data, Duration, Effect, Schema, SchemaIssue } from "effect"
+import { Config, ConfigProvider, Data, Duration, Effect, Redacted, Schema, SchemaIssue } from "effect"
 
 /** A setting is bad or missing; the message is one line, names the variable and says what it takes. */
 export class ConfigError extends Data.TaggedError("ConfigError")<{ readonly message: string }> {}
@@ -24,6 +24,13 @@ const isOrigin = (text: string): boolean => {
   )
 }
 
+const DatabaseUrl = Schema.String.check(
+  Schema.makeFilter(
+    (text: string) =>
+      /^postgres(ql)?:\/\/\S+$/.test(text) || "Expected postgres://user:password@host:port/database",
+  ),
+)
+
 const positive = (name: string, fallback: number) =>
   Config.schema(
     Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: 1_000_000 })),
@@ -35,7 +42,7 @@ const duration = (name: string, fallback: Duration.Duration) =>
 
 /** What every command needs. */
 const Storage = {
-  databaseUrl: Config.option(Config.Redacted("DATABASE_URL")),
+  databaseUrl: Config.option(Config.schema(DatabaseUrl, "DATABASE_URL").pipe(Config.map(Redacted.make))),
   dataDir: Config.NonEmptyString("DATA_DIR").pipe(Config.withDefault(".tokenmeter")),
   logLevel: Config.LogLevel("LOG_LEVEL").pipe(Config.withDefault("Info" as const)),
 }

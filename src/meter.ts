@@ -7,11 +7,11 @@ import { blind, makeContentDecoder } from "./contentDecoder.ts"
 import { type AnswerReader, makeAnswerReader } from "./core/exchange.ts"
 import type { Operation } from "./core/operation.ts"
 import { type Admission, type Outcome, type RequestLog, requestLog } from "./core/requestLog.ts"
-import { observeBody, type UpstreamError } from "./upstream.ts"
+import type { BodyObserver } from "./relay.ts"
+import type { UpstreamError } from "./upstream.ts"
 
 export interface Exchange {
-  /** The body for the client: the answer's own, watched. */
-  readonly observe: (answer: Response) => ReadableStream<Uint8Array> | null
+  readonly observe: (answer: Response) => BodyObserver
   readonly endWithoutAnswer: (error: UpstreamError) => void
 }
 
@@ -34,7 +34,10 @@ export const makeMeter = (record: (log: RequestLog) => void): Meter => {
   }
 }
 
-const unmetered: Exchange = { observe: (answer) => answer.body, endWithoutAnswer: () => {} }
+const unmetered: Exchange = {
+  observe: () => ({ onChunk: () => undefined, onEnd: () => undefined }),
+  endWithoutAnswer: () => {},
+}
 
 const beginExchange = (
   admission: Admission,
@@ -51,16 +54,11 @@ const beginExchange = (
     if (Option.isSome(log)) record(log.value)
   }
 
-  const observe = (answer: Response): ReadableStream<Uint8Array> | null => {
-    const { status, headers, body } = answer
+  const observe = ({ status, headers }: Response): BodyObserver => {
     const serviceTier = headers.get("x-gemini-service-tier")
-    if (body === null) {
-      end("complete", status, serviceTier)
-      return null
-    }
     // A failed answer has no counts to read.
     const decoder = status < 400 ? makeContentDecoder(headers.get("content-encoding"), reader.push) : blind
-    return observeBody(body, {
+    return {
       onChunk: (chunk) => {
         ttftMs ??= performance.now() - admittedAt
         return decoder.push(chunk)
@@ -71,7 +69,7 @@ const beginExchange = (
         end(outcome, status, serviceTier)
         return undefined
       },
-    })
+    }
   }
 
   return {

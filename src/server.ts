@@ -1,13 +1,12 @@
 /**
- * The server as one scoped value: database, recorder, app, listener, in this order, and undone in the reverse: stop
- * accepting, let streams finish, write what is queued, close the database. Leaving the scope is the shutdown.
+ * The server as one scoped value, on a database that is open: recorder, app, listener, in this order, and undone in the
+ * reverse: stop accepting, let streams finish, write what is queued. Leaving the scope is the shutdown.
  */
 import { Data, Duration, Effect, Latch, Option, Redacted, Schedule, type Scope } from "effect"
-import type { AppConfig } from "./config.ts"
+import type { AppConfig, StorageConfig } from "./config.ts"
 import type { RequestLog } from "./core/requestLog.ts"
 import { findApiKey } from "./db/apiKeys.ts"
-import { type Database, openDatabase } from "./db/database.ts"
-import type { EmbeddedDatabaseError } from "./db/embeddedDatabaseError.ts"
+import type { Database } from "./db/database.ts"
 import { migrate } from "./db/migrate.ts"
 import { makePartitions } from "./db/partitions.ts"
 import { insertRequestLogs } from "./db/requestLogs.ts"
@@ -17,6 +16,9 @@ import { type Channel, makeChannel } from "./recorder/channel.ts"
 import { makeWriter } from "./recorder/writer.ts"
 import { makeApp } from "./routes/app.ts"
 import { version } from "./version.ts"
+
+/** What of the configuration is about serving, not about where to store. */
+export type ServerConfig = Omit<AppConfig, keyof StorageConfig>
 
 export interface RunningServer {
   readonly url: string
@@ -44,10 +46,10 @@ const PARTITION_INTERVAL = Duration.hours(6)
 const IDLE_SECONDS = 30
 
 export const startServer = (
-  config: AppConfig,
-): Effect.Effect<RunningServer, ListenError | EmbeddedDatabaseError, Scope.Scope> =>
+  config: ServerConfig,
+  database: Database,
+): Effect.Effect<RunningServer, ListenError, Scope.Scope> =>
   Effect.gen(function* () {
-    const database = yield* openDatabase(config)
     const isReady = yield* prepareDatabase(database)
     const recorder = yield* makeChannel<RequestLog>({
       capacity: config.queueCapacity,
@@ -88,7 +90,7 @@ const prepareDatabase = ({ admin }: Database): Effect.Effect<() => boolean, neve
 
 const listen = (
   app: ReturnType<typeof makeApp>,
-  config: AppConfig,
+  config: ServerConfig,
 ): Effect.Effect<string, ListenError, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.try({

@@ -1,6 +1,6 @@
 /**
- * The one call to the upstream and the one observer of its answer. The call goes to the pinned origin alone, follows no
- * redirect and decodes nothing; the observer hands every chunk on as it came and lets a reader look at it.
+ * The one call to the upstream: to the pinned origin alone, following no redirect and decoding nothing. What becomes of
+ * the answer is not decided here.
  */
 import { Data, Effect, Option } from "effect"
 import { upstreamHeaders } from "./core/headers.ts"
@@ -38,7 +38,7 @@ export const callUpstream = (
             redirect: "manual",
             decompress: false,
           }),
-        catch: (cause) => new UpstreamError({ reason: reasonOf(cause) }),
+        catch: toUpstreamError,
       }),
   })
 
@@ -50,60 +50,12 @@ const isSmall = (headers: Headers): boolean => {
 const UNREACHABLE =
   /^(ConnectionRefused|ECONNREFUSED|FailedToOpenSocket|ENOTFOUND|EAI_AGAIN|DNS\w*|\w*CERT\w*|EHOSTUNREACH|ENETUNREACH)$/
 
+export const toUpstreamError = (cause: unknown): UpstreamError =>
+  new UpstreamError({ reason: reasonOf(cause) })
+
 const reasonOf = (cause: unknown): UpstreamError["reason"] => {
   if (!(cause instanceof Error)) return "broken"
   if (cause.name === "AbortError") return "aborted"
   if (cause.name === "TimeoutError") return "timeout"
   return "code" in cause && UNREACHABLE.test(String(cause.code)) ? "unreachable" : "broken"
-}
-
-/** How the body ended on the wire. */
-export type BodyEnding = "complete" | "client_aborted" | "upstream_failed"
-
-export interface BodyObserver {
-  /** Sees each chunk after it was handed on. A promise asks for a pause before the next one. */
-  readonly onChunk: (chunk: Uint8Array) => Promise<void> | undefined
-  /** Called once; the client sees the end of the body only when this has resolved. */
-  readonly onEnd: (ending: BodyEnding) => Promise<void> | undefined
-}
-
-/** The same bytes in the same chunks, one pull of the client for one read of the upstream. */
-export const observeBody = (
-  body: ReadableStream<Uint8Array>,
-  { onChunk, onEnd }: BodyObserver,
-): ReadableStream<Uint8Array> => {
-  const reader = body.getReader()
-  let ended = false
-  const end = (ending: BodyEnding): Promise<void> | undefined => {
-    if (ended) return undefined
-    ended = true
-    return onEnd(ending)
-  }
-  return new ReadableStream<Uint8Array>(
-    {
-      pull: async (controller) => {
-        try {
-          const { done, value } = await reader.read()
-          if (done) {
-            const settled = end("complete")
-            if (settled !== undefined) await settled
-            controller.close()
-            return
-          }
-          controller.enqueue(value)
-          const pause = onChunk(value)
-          if (pause !== undefined) await pause
-        } catch (error) {
-          await end("upstream_failed")
-          controller.error(error)
-        }
-      },
-      cancel: async (reason) => {
-        await end("client_aborted")
-        await reader.cancel(reason)
-      },
-    },
-    // Nothing is read ahead of the client.
-    { highWaterMark: 0 },
-  )
 }

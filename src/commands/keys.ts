@@ -1,21 +1,12 @@
 /** `tokenmeter keys`: make, list and revoke client keys, also while a server runs on the same database. */
 import { Console, Data, Effect, Option } from "effect"
 import { Argument, Command } from "effect/cli"
-import { KEY_ENTROPY, makeApiKey } from "../core/apiKey.ts"
-import { type ApiKeyRecord, insertApiKey, listApiKeys, revokeApiKey } from "../db/apiKeys.ts"
-import type { DatabaseError, Pool } from "../db/client.ts"
-import { type Column, formatTable, plain } from "../demo/table.ts"
+import { type ApiKeyRecord, listApiKeys, revokeApiKey } from "../db/apiKeys.ts"
+import { createKey } from "../keys.ts"
+import { type Column, formatTable, plain } from "../table.ts"
 import { type Environment, migratedDatabase } from "./environment.ts"
 
 export class KeyError extends Data.TaggedError("KeyError")<{ readonly message: string }> {}
-
-/** Makes a key and stores its hash; the text is returned and exists nowhere else. */
-export const createKey = (pool: Pool, name: string): Effect.Effect<string, DatabaseError> => {
-  const key = makeApiKey({ id: randomBytes(KEY_ENTROPY.id), secret: randomBytes(KEY_ENTROPY.secret) })
-  return Effect.as(insertApiKey(pool, Bun.randomUUIDv7(), key, name), key.text)
-}
-
-const randomBytes = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length))
 
 const MAX_NAME = 200
 

@@ -2,6 +2,7 @@
 import { Console, Effect, References } from "effect"
 import { Command } from "effect/cli"
 import { AppConfig, ConfigError, readConfig } from "../config.ts"
+import { openDatabase } from "../db/database.ts"
 import { withProgress } from "../progress.ts"
 import { startServer } from "../server.ts"
 import { version } from "../version.ts"
@@ -11,7 +12,8 @@ export const serve = (environment: Environment) =>
   Effect.gen(function* () {
     const config = yield* readConfig(AppConfig, environment).pipe(Effect.mapError(pointAtDemo))
     const running = Effect.gen(function* () {
-      const server = yield* startServer(config).pipe(withProgress("Starting the database"))
+      const database = yield* openDatabase(config).pipe(withProgress("Starting the database"))
+      const server = yield* startServer(config, database)
       const state = server.isReady() ? "" : " (not reachable yet: calls are answered 503 until it is)"
       yield* Console.log(
         `tokenmeter ${version} on ${server.url} · ${server.database.description}${state} · docs ${server.url}/docs`,

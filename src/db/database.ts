@@ -7,7 +7,6 @@ import type { EmbeddedDatabaseError } from "./embeddedDatabaseError.ts"
 import type { DatabaseTarget } from "./target.ts"
 
 export interface Database {
-  readonly target: DatabaseTarget
   /** For people: where the database is, without credentials. */
   readonly description: string
   /** Key look-ups, which a client waits for. */
@@ -21,32 +20,30 @@ const KEY_DEADLINE = Duration.seconds(2)
 const WRITE_DEADLINE = Duration.seconds(7)
 const ADMIN_DEADLINE = Duration.minutes(2)
 
+/** The configured database, or the embedded one. */
 export const openDatabase = (
   config: StorageConfig,
 ): Effect.Effect<Database, EmbeddedDatabaseError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const target = yield* targetOf(config)
-    return {
-      target,
-      description: describe(target, config.dataDir),
-      keys: yield* makePool(target, { purpose: "keys", connections: 4, deadline: KEY_DEADLINE }),
-      writer: yield* makePool(target, { purpose: "writer", connections: 2, deadline: WRITE_DEADLINE }),
-      admin: yield* makePool(target, { purpose: "admin", connections: 1, deadline: ADMIN_DEADLINE }),
-    }
-  })
-
-const targetOf = (config: StorageConfig): Effect.Effect<DatabaseTarget, EmbeddedDatabaseError, Scope.Scope> =>
   Option.match(config.databaseUrl, {
-    onSome: (url) => Effect.succeed<DatabaseTarget>({ _tag: "Url", url }),
+    onSome: (url) => connectDatabase({ _tag: "Url", url }),
     onNone: () =>
-      Effect.map(
-        embeddedDatabase(config.dataDir),
-        (socket): DatabaseTarget => ({ _tag: "Socket", ...socket }),
+      Effect.flatMap(embeddedDatabase(config.dataDir), (socket) =>
+        connectDatabase({ _tag: "Socket", ...socket }),
       ),
   })
 
-const describe = (target: DatabaseTarget, dataDir: string): string => {
-  if (target._tag === "Socket") return `embedded PostgreSQL in ${dataDir}`
-  const url = new URL(Redacted.value(target.url))
-  return `PostgreSQL ${url.host}${url.pathname}`
+export const connectDatabase = (target: DatabaseTarget): Effect.Effect<Database, never, Scope.Scope> =>
+  Effect.all({
+    description: Effect.succeed(describe(target)),
+    keys: makePool(target, { purpose: "keys", connections: 4, deadline: KEY_DEADLINE }),
+    writer: makePool(target, { purpose: "writer", connections: 2, deadline: WRITE_DEADLINE }),
+    admin: makePool(target, { purpose: "admin", connections: 1, deadline: ADMIN_DEADLINE }),
+  })
+
+const describe = (target: DatabaseTarget): string => {
+  if (target._tag === "Socket") return `embedded PostgreSQL at ${target.socketDirectory}`
+  return `PostgreSQL at ${Redacted.value(target.url).replace(CREDENTIALS, "").replace(PARAMETERS, "")}`
 }
+
+const CREDENTIALS = /^\w+:\/\/([^@/]*@)?/
+const PARAMETERS = /\?.*$/

@@ -6,12 +6,11 @@
  * shared by everybody who uses the server, so whoever gets it alone is the last one. Both die with their process: a
  * server that a killed process leaves behind is simply found by the next one.
  */
-import { stat } from "node:fs/promises"
 import { Effect, Exit, Scope } from "effect"
 import { holdLock, type LockError, type LockMode } from "../lock.ts"
 import { EmbeddedDatabaseError } from "./embeddedDatabaseError.ts"
 import { postgresBinaries } from "./postgresBinaries.ts"
-import { createCluster, superuser } from "./postgresCluster.ts"
+import { ensureCluster, superuser } from "./postgresCluster.ts"
 import { type PostgresHome, preparePostgresHome } from "./postgresHome.ts"
 import { socketPort } from "./postgresSocket.ts"
 import {
@@ -97,11 +96,7 @@ const findOrStart = async (home: PostgresHome, settings: ServerSettings): Promis
   const running = await findPostmaster(home)
   if (running !== undefined) return running
   const binaries = await postgresBinaries(home)
-  const isCreated = await stat(home.cluster).then(
-    () => true,
-    () => false,
-  )
-  if (!isCreated) await createCluster(home, binaries)
+  await ensureCluster(home, binaries)
   return startPostmaster(home, binaries, settings)
 }
 

@@ -2,11 +2,11 @@
  * Where PostgreSQL's programs come from: the package of this platform, used in place where the server's user can run
  * it and copied next to the cluster where not; in a compiled binary the archive inside it, extracted on first use.
  */
-import { chmod, copyFile, lchown, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises"
+import { chmod, copyFile, lchown, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { syncDirectory, syncFile } from "./durability.ts"
 import { EmbeddedDatabaseError } from "./embeddedDatabaseError.ts"
-import { makePrivateDirectory, type PostgresHome, type ServerUser } from "./postgresHome.ts"
+import { exists, makePrivateDirectory, type PostgresHome, type ServerUser } from "./postgresHome.ts"
 import { linkLibraries, platformPackage, serverFiles } from "./postgresPackage.ts"
 import { runProgram } from "./postgresProgram.ts"
 
@@ -84,9 +84,3 @@ const finishTree = async (directory: string, user: ServerUser | undefined): Prom
 
 const probe = (home: PostgresHome, directory: string) =>
   runProgram(home, [join(directory, "bin/postgres"), "--version"], probeLimit)
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  )

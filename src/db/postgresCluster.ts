@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rename, rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { syncDirectory } from "./durability.ts"
 import { EmbeddedDatabaseError } from "./embeddedDatabaseError.ts"
-import { makePrivateDirectory, type PostgresHome } from "./postgresHome.ts"
+import { exists, makePrivateDirectory, type PostgresHome } from "./postgresHome.ts"
 import { runProgram } from "./postgresProgram.ts"
 
 /** The superuser, who also owns everything. Whoever gets through the 0700 socket directory is trusted. */
@@ -14,8 +14,9 @@ const initdbLimit = 60_000
 
 const draftPrefix = "postgres-initdb-"
 
-export const createCluster = async (home: PostgresHome, binaries: string): Promise<void> => {
+export const ensureCluster = async (home: PostgresHome, binaries: string): Promise<void> => {
   await removeDrafts(home.directory)
+  if (await exists(home.cluster)) return
   const draft = await mkdtemp(join(home.directory, draftPrefix))
   await makePrivateDirectory(draft, home.serverUser)
   const result = await runProgram(
@@ -38,7 +39,7 @@ const initdbArguments = (directory: string): readonly string[] => [
   "--no-instructions",
 ]
 
-/** An initdb whose parent was killed may still be writing into its draft: what resists is left for the next time. */
+/** An initdb whose parent was killed may still be writing into its draft: what resists is left for the next start. */
 const removeDrafts = async (directory: string): Promise<void> => {
   const drafts = (await readdir(directory)).filter((name) => name.startsWith(draftPrefix))
   await Promise.allSettled(drafts.map((name) => rm(join(directory, name), { recursive: true })))

@@ -6,7 +6,8 @@
  *   <data dir>/postgres-starting.lock  <data dir>/postgres-users.lock                see embedded.ts
  *
  * Home is the data directory itself, unless we are root and the server's user cannot get there (say /root is 0700):
- * then it is a directory under /var/lib/tokenmeter, and <data dir>/postgres is a link into it.
+ * then it is a directory under /var/lib/tokenmeter, named after the data directory's path, and <data dir>/postgres is
+ * a link into it. It stays when the data directory is removed: nothing here ever deletes a cluster.
  */
 import { createHash } from "node:crypto"
 import type { Stats } from "node:fs"
@@ -55,6 +56,12 @@ export const makePrivateDirectory = async (path: string, user: ServerUser | unde
   if (user !== undefined) await chown(path, user.uid, user.gid)
 }
 
+export const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
+
 /** Whether `user` can get to `path`, judged by the permission bits of the directories above it. */
 export const isReachable = async (path: string, user: ServerUser | undefined): Promise<boolean> => {
   if (user === undefined) return true
@@ -82,7 +89,8 @@ const chooseHome = async (dataDirectory: string, user: ServerUser | undefined): 
   if (await isReachable(dataDirectory, user)) return dataDirectory
   const link = join(dataDirectory, "postgres")
   const name = createHash("sha256").update(dataDirectory).digest("hex").slice(0, 12)
-  await mkdir(systemHomes, { recursive: true, mode: 0o755 })
+  await mkdir(systemHomes, { recursive: true })
+  await chmod(systemHomes, 0o755) // whatever our umask
   await symlink(join(systemHomes, name, "postgres"), link).catch(unlessExists)
   // An earlier link leads the way: the data directory may have been moved since.
   const cluster = await readlink(link).catch(() => {

@@ -33,6 +33,7 @@ export const linkLibraries = async (native: string): Promise<void> => {
     await readFile(join(native, "pg-symlinks.json"), "utf8"),
   )
   for (const { source, target } of links) {
+    if (!isServerFile(relative("native", source))) continue
     const link = join(native, relative("native", target))
     await symlink(basename(source), link).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error

@@ -27,20 +27,32 @@ export const makeSocketDirectory = async (home: PostgresHome): Promise<string> =
 /** The server has taken its socket away; a directory that is not empty is not ours to remove. */
 export const removeSocketDirectory = (directory: string): Promise<void> => rmdir(directory).catch(() => {})
 
-/** Whether a server listens there. A unix socket answers at once, so there is nothing to time out. */
-export const isListening = (directory: string): Promise<boolean> =>
+/**
+ * Whether a server answers there. A connection alone proves nothing: one that was just killed may still get it. So we
+ * ask whether TLS is spoken, which needs no login and leaves nothing in the log, and any answer will do.
+ */
+export const answers = (directory: string): Promise<boolean> =>
   new Promise((resolve) => {
     if (!fits(directory)) return resolve(false)
-    const socket = connect(socketFile(directory))
-    socket.once("connect", () => {
+    const socket = connect(socketFile(directory), () => socket.write(tlsRequest))
+    const settle = (isServer: boolean) => {
       socket.destroy()
-      resolve(true)
-    })
-    // Any other failure, a full backlog for one, is a server's.
-    socket.once("error", (error: NodeJS.ErrnoException) => resolve(!absent.has(error.code ?? "")))
+      resolve(isServer)
+    }
+    socket.once("data", () => settle(true))
+    socket.once("end", () => settle(false))
+    socket.once("error", ({ code }: NodeJS.ErrnoException) => settle(!gone.has(code ?? "")))
+    socket.setTimeout(answerLimit, () => settle(true))
   })
 
-const absent: ReadonlySet<string> = new Set(["ENOENT", "ECONNREFUSED", "ENOTDIR"])
+/** Any other failure, a full backlog for one, is that of a server that lives. */
+const gone: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ECONNREFUSED", "ECONNRESET", "EPIPE"])
+
+/** A server that is this slow is still a server. */
+const answerLimit = 5_000
+
+/** Length 8 and the request code 80877103, as the protocol has it. */
+const tlsRequest = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])
 
 const temporaryDirectory = async (home: PostgresHome): Promise<string> => {
   const directory = tmpdir()

@@ -12,7 +12,7 @@ import { EmbeddedDatabaseError } from "./embeddedDatabaseError.ts"
 import type { PostgresHome } from "./postgresHome.ts"
 import { lastLines, serverEnvironment } from "./postgresProgram.ts"
 import {
-  isListening,
+  answers,
   makeSocketDirectory,
   ownSocketDirectory,
   removeSocketDirectory,
@@ -30,6 +30,9 @@ export type ServerSettings = Readonly<Record<string, string>>
 const startLimit = 60_000
 /** A fast stop writes a checkpoint. One that takes longer ends by itself, and the next start waits for it. */
 const stopLimit = 30_000
+/** The backends of a killed server, or a server whose socket somebody removed, let go of the cluster within a minute. */
+const takeoverLimit = 75_000
+const takeoverInterval = 250
 /** How often we look whether the server has come up or gone. */
 const pollInterval = 10
 
@@ -67,19 +70,18 @@ export const startPostmaster = async (
   binaries: string,
   settings: ServerSettings,
 ): Promise<Postmaster> => {
-  const deadline = Date.now() + startLimit
+  const deadline = Date.now() + takeoverLimit
   const socketDirectory = await makeSocketDirectory(home)
   const command = serverCommand(home, binaries, { ...fixedSettings, ...settings }, socketDirectory)
   for (;;) {
     // Nobody answers there: see findPostmaster. PostgreSQL itself would believe any living process of that number.
     // Should we be wrong, its lock on the cluster's shared memory still keeps a second server out.
     await rm(pidFilePath(home), { force: true })
-    const outcome = await launch(home, command, deadline)
+    const outcome = await launch(home, command)
     if (typeof outcome !== "string") return outcome
-    // The backends of a server that was killed hold on to the cluster until they notice.
-    const isHeld = outcome.includes("shared memory block") && outcome.includes("still in use")
+    const isHeld = /shared memory block .* is still in use/.test(outcome)
     if (!isHeld || Date.now() >= deadline) return failStart(home, outcome, socketDirectory)
-    await Bun.sleep(10 * pollInterval)
+    await Bun.sleep(takeoverInterval)
   }
 }
 
@@ -100,11 +102,8 @@ export const stopPostmaster = async (home: PostgresHome): Promise<void> => {
 }
 
 /** Starts the server and waits for it: the server, or why there is none. */
-const launch = async (
-  home: PostgresHome,
-  command: readonly string[],
-  deadline: number,
-): Promise<Postmaster | string> => {
+const launch = async (home: PostgresHome, command: readonly string[]): Promise<Postmaster | string> => {
+  const deadline = Date.now() + startLimit
   await rename(logPath(home), `${logPath(home)}.previous`).catch(() => {}) // there is none at the first start
   await using log = await open(logPath(home), "w", 0o600)
   const server = Bun.spawn([...command], {
@@ -175,7 +174,7 @@ const reach = async (
   { pid, socketDirectory }: PidFile,
 ): Promise<Postmaster | undefined> => {
   for (const candidate of new Set([ownSocketDirectory(home), socketDirectory])) {
-    if (await isListening(candidate)) return { pid, socketDirectory: candidate }
+    if (await answers(candidate)) return { pid, socketDirectory: candidate }
   }
   return undefined
 }

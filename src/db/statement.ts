@@ -54,6 +54,9 @@ export const nullable = <A>({ oid, encode }: PgType<A>): PgType<A | null> => ({
 type Shape = Readonly<Record<string, PgType<any>>>
 type Values<S extends Shape> = { readonly [K in keyof S]: S[K] extends PgType<infer A> ? A : never }
 
+/** One row that a statement gives. */
+export type Row<S extends Statement> = Values<S["row"]>
+
 export interface Statement<P extends Shape = Shape, R extends Shape = Shape> {
   readonly text: string
   /** In the order of their numbers. */

@@ -5,25 +5,22 @@
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Console, Data, Duration, Effect, Option, Redacted, Schedule } from "effect"
-import type { AppConfig } from "../config.ts"
-import { KEY_ENTROPY, makeApiKey } from "../core/apiKey.ts"
-import { insertApiKey } from "../db/apiKeys.ts"
-import { type RunningServer, startServer } from "../server.ts"
+import { Console, Data, Duration, Effect, Option, Redacted, References, Schedule, Stdio } from "effect"
+import { openDatabase } from "../db/database.ts"
+import { listRecordedCalls } from "../db/recordedCalls.ts"
+import { createKey } from "../keys.ts"
+import { withProgress } from "../progress.ts"
+import { type RunningServer, type ServerConfig, startServer } from "../server.ts"
+import { coloured, plain } from "../table.ts"
 import { calls, makeCall } from "./calls.ts"
-import { withProgress } from "./progress.ts"
-import { listRecordedCalls } from "./recordedCalls.ts"
 import { formatCalls, formatCurl, formatTotals } from "./report.ts"
 import { type StandIn, startStandIn } from "./standIn.ts"
-import { coloured, plain } from "./table.ts"
 
 export interface DemoOptions {
   /** Ends after the report. */
   readonly once: boolean
-  /** stdout is a terminal, and nobody asked for no colour. */
+  /** Whether a terminal may be given colours: NO_COLOR says no. */
   readonly colour: boolean
-  /** stderr is a terminal. */
-  readonly progress: boolean
 }
 
 export class DemoError extends Data.TaggedError("DemoError")<{ readonly message: string }> {}
@@ -31,40 +28,33 @@ export class DemoError extends Data.TaggedError("DemoError")<{ readonly message:
 /** Many times what recording takes. */
 const RECORDED_WITHIN = "10 seconds"
 
+const LOG_LEVEL = "Warn"
+
 const standIn = Effect.acquireRelease(
   Effect.sync(() => startStandIn()),
   ({ stop }) => Effect.promise(stop),
 )
 
 const temporaryDirectory = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "tokenmeter-demo-"))),
+  Effect.tryPromise({
+    try: () => mkdtemp(join(tmpdir(), "tokenmeter-demo-")),
+    catch: () =>
+      new DemoError({ message: `No directory can be made in ${tmpdir()}. Set TMPDIR to another place.` }),
+  }),
   (directory) => Effect.promise(() => rm(directory, { recursive: true, force: true })),
 )
 
-const configOf = (upstream: StandIn, dataDir: string): AppConfig => ({
+const configOf = (upstream: StandIn): ServerConfig => ({
   host: "127.0.0.1",
   port: 0,
   geminiApiKey: Redacted.make(upstream.apiKey),
   upstreamUrl: upstream.url,
-  databaseUrl: Option.none(),
-  dataDir,
   adminToken: Option.none(),
   queueCapacity: 1_000,
   batchSize: 100,
   batchWindow: Duration.millis(50),
   shutdownGrace: Duration.seconds(1),
-  logLevel: "Warn",
 })
-
-const issueKey = ({ database }: RunningServer) =>
-  Effect.gen(function* () {
-    const key = makeApiKey({
-      id: crypto.getRandomValues(new Uint8Array(KEY_ENTROPY.id)),
-      secret: crypto.getRandomValues(new Uint8Array(KEY_ENTROPY.secret)),
-    })
-    yield* insertApiKey(database.admin, Bun.randomUUIDv7(), key, "demo")
-    return key.text
-  })
 
 /** A hang-up is noticed a moment after the client has gone on, so the count of what was offered tells when all is in. */
 const awaitRecorded = ({ recorder }: RunningServer, expected: number) =>
@@ -78,26 +68,28 @@ const awaitRecorded = ({ recorder }: RunningServer, expected: number) =>
     }),
   )
 
-export const runDemo = ({ once, colour, progress }: DemoOptions) =>
+export const runDemo = ({ once, colour }: DemoOptions) =>
   Effect.gen(function* () {
-    const paint = colour ? coloured : plain
+    const { stdoutIsTerminal } = yield* Stdio.Stdio
+    const paint = colour && (yield* stdoutIsTerminal) ? coloured : plain
     yield* Console.log("The built-in stand-in answers here, not Gemini. Everything else is real.\n")
 
     const upstream = yield* standIn
     const dataDir = yield* temporaryDirectory
-    const server = yield* startServer(configOf(upstream, dataDir)).pipe(
-      withProgress("Starting PostgreSQL and tokenmeter", progress),
+    const database = yield* openDatabase({ databaseUrl: Option.none(), dataDir, logLevel: LOG_LEVEL }).pipe(
+      withProgress("Starting PostgreSQL"),
     )
-    const key = yield* issueKey(server)
+    const server = yield* startServer(configOf(upstream), database)
+    const key = yield* createKey(server.database.admin, "demo")
 
     yield* Effect.forEach(calls, (call) =>
       Effect.tryPromise({
         try: () => makeCall(call, server.url, key),
         catch: () => new DemoError({ message: `The call to ${call.path} broke.` }),
       }),
-    ).pipe(withProgress("Making calls", progress))
+    ).pipe(withProgress("Making calls"))
     const expected = calls.filter(({ recorded }) => recorded).length
-    yield* awaitRecorded(server, expected).pipe(withProgress("Waiting for the recorder", progress))
+    yield* awaitRecorded(server, expected).pipe(withProgress("Waiting for the recorder"))
     const rows = yield* listRecordedCalls(server.database.admin)
 
     yield* Console.log(
@@ -118,4 +110,5 @@ export const runDemo = ({ once, colour, progress }: DemoOptions) =>
       Effect.fail(new DemoError({ message: `The demo's database failed (${code}).` })),
     ),
     Effect.scoped,
+    Effect.provideService(References.MinimumLogLevel, LOG_LEVEL),
   )

@@ -1,21 +1,6 @@
 /** What the demo prints: pure functions from the recorded rows to text. Knows no database and no terminal. */
-import { type Column, formatTable, type Paint } from "./table.ts"
-
-/** The columns of `request_logs` that the report shows. */
-export interface RecordedCall {
-  readonly created_at: Date
-  readonly endpoint: string
-  readonly model: string | null
-  readonly status: number | null
-  readonly outcome: string
-  readonly streamed: boolean
-  readonly prompt_tokens: number | null
-  readonly candidate_tokens: number | null
-  readonly thoughts_tokens: number | null
-  readonly total_tokens: number | null
-  readonly latency_ms: number
-  readonly ttft_ms: number | null
-}
+import type { RecordedCall } from "../db/recordedCalls.ts"
+import { type Column, formatTable, type Paint } from "../table.ts"
 
 interface ModelTotal {
   readonly model: string

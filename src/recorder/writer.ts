@@ -10,7 +10,7 @@ import type { WriteResult } from "./channel.ts"
 type Insert = (logs: ReadonlyArray<RequestLog>) => Effect.Effect<number, DatabaseError>
 
 /** SQLSTATE classes and codes that only the data of a row can cause: data exception, not-null violation. */
-const ROW_FAULT = /^(22...|23502)$/
+const isRowFault = (code: string): boolean => /^(22...|23502)$/.test(code)
 
 const FIRST_WAIT = 100
 const LONGEST_WAIT = 5_000
@@ -25,10 +25,12 @@ const backoff = Schedule.min([Schedule.exponential(FIRST_WAIT), Schedule.spaced(
 export const makeWriter = (insert: Insert) => {
   const write = (logs: ReadonlyArray<RequestLog>): Effect.Effect<WriteResult> =>
     insert(logs).pipe(
-      Effect.tapError((error) =>
-        Effect.logWarning("request logs not written yet", { code: error.code, rows: logs.length }),
+      Effect.tapError(({ code }) =>
+        isRowFault(code)
+          ? Effect.void
+          : Effect.logWarning("request logs not written yet", { code, rows: logs.length }),
       ),
-      Effect.retry({ schedule: backoff, while: (error) => !ROW_FAULT.test(error.code) }),
+      Effect.retry({ schedule: backoff, while: ({ code }) => !isRowFault(code) }),
       Effect.as({ written: logs.length, failed: 0 }),
       Effect.catch((error) => isolate(logs, error)),
     )

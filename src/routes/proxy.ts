@@ -10,6 +10,7 @@ import { operationOf } from "../core/operation.ts"
 import { clientUrl, requestTarget } from "../core/target.ts"
 import type { Keyring } from "../keyring.ts"
 import type { Meter } from "../meter.ts"
+import { relayBody } from "../relay.ts"
 import { callUpstream, type UpstreamError, type UpstreamOptions } from "../upstream.ts"
 import { authenticate } from "./auth.ts"
 import { errorResponse } from "./errors.ts"
@@ -55,7 +56,10 @@ const forward = Effect.fnUntraced(function* (
   )
   const { status, statusText } = answer
   const headers = clientHeaders(answer.headers, rewriter(options.upstream.origin, request.url))
-  return new Response(exchange.observe(answer), { status, statusText, headers })
+  const body = yield* relayBody(answer, request.signal, exchange.observe(answer)).pipe(
+    Effect.mapError(toApiError),
+  )
+  return new Response(body, { status, statusText, headers })
 })
 
 const BAD_TARGET: ApiError = { _tag: "BadRequest", reason: "The request target or Host header is not valid." }

@@ -2,8 +2,7 @@
  * Puts an answer on the wire the way Gemini does: pretty-printed JSON, server-sent events with CRLF, or a JSON
  * array that grows as it is written; gzip where Gemini uses it. What is answered is decided elsewhere.
  */
-import { pipeline, Readable } from "node:stream"
-import { constants, createGzip } from "node:zlib"
+import { createGzip } from "node:zlib"
 import type { Answer, Failure } from "./answer.ts"
 
 /** `array` is a stream without `alt=sse`; `openai` streams, where asked to, in OpenAI's way. */
@@ -49,14 +48,23 @@ async function* paced(pieces: Iterable<string>, pauseMillis: number): AsyncGener
   }
 }
 
+/** Each chunk is flushed, so that gzip does not hold a stream back. */
+async function* gzipped(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const gzip = createGzip()
+  for await (const chunk of chunks) {
+    gzip.write(chunk)
+    await new Promise<void>((flushed) => gzip.flush(() => flushed()))
+    yield gzip.read()
+  }
+  gzip.end()
+  yield* gzip
+}
+
 const respond = (pieces: Iterable<string>, status: number, headers: Headers, caller: Caller): Response => {
-  const bytes = Readable.from(paced(pieces, caller.pauseMillis), { objectMode: false })
-  if (!caller.acceptsGzip) return new Response(Readable.toWeb(bytes) as ReadableStream, { status, headers })
+  const plain = paced(pieces, caller.pauseMillis)
+  if (!caller.acceptsGzip) return new Response(plain, { status, headers })
   headers.set("content-encoding", "gzip")
-  // Each chunk is flushed, so that gzip does not hold a stream back; pipeline stops the source on a hang-up.
-  const gzip = createGzip({ flush: constants.Z_SYNC_FLUSH })
-  pipeline(bytes, gzip, () => {})
-  return new Response(Readable.toWeb(gzip) as ReadableStream, { status, headers })
+  return new Response(gzipped(plain), { status, headers })
 }
 
 function* events(chunks: ReadonlyArray<object>, breaksWith: Failure | undefined): Generator<string> {

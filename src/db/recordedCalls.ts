@@ -1,8 +1,7 @@
-/** What the demo reads back from `request_logs`: one SQL statement. */
+/** The request logs as the demo shows them. */
 import type { Effect } from "effect"
-import type { DatabaseError, Pool } from "../db/client.ts"
-import { nullable, pg, run, statement } from "../db/statement.ts"
-import type { RecordedCall } from "./report.ts"
+import type { DatabaseError, Pool } from "./client.ts"
+import { nullable, pg, type Row, run, statement } from "./statement.ts"
 
 export const recordedCallsStatement = statement({
   parameters: {},
@@ -25,6 +24,8 @@ export const recordedCallsStatement = statement({
       thoughts_tokens, total_tokens, latency_ms, ttft_ms
     from request_logs order by id`,
 })
+
+export type RecordedCall = Row<typeof recordedCallsStatement>
 
 /** In the order of the calls. */
 export const listRecordedCalls = (pool: Pool): Effect.Effect<ReadonlyArray<RecordedCall>, DatabaseError> =>
