@@ -28,16 +28,22 @@ const build = async (target: string, outfile: string): Promise<void> => {
   }
 }
 
-/** Writes `<version>-<digest>.tar.zst`; the name is also that of the directory it is extracted to. */
+/**
+ * Writes `<version>-<digest>.tar.zst`, whose name is also that of the directory it is extracted to. The digest is over
+ * names and contents, because the archive itself holds the time.
+ */
 const archivePostgres = async (directory: string, target: string): Promise<void> => {
   const { native, version } = await platformPackage(target)
   const files: Record<string, Uint8Array> = {}
-  for (const file of await serverFiles(native)) files[file] = await Bun.file(join(native, file)).bytes()
+  const hasher = new Bun.CryptoHasher("sha256")
+  for (const file of await serverFiles(native)) {
+    files[file] = await Bun.file(join(native, file)).bytes()
+    hasher.update(file).update(files[file])
+  }
+  const name = `${version}-${hasher.digest("hex").slice(0, 8)}${archiveExtension}`
   const archive = await new Bun.Archive(files).bytes()
-  const digest = Bun.CryptoHasher.hash("sha256", archive, "hex").slice(0, 8)
-  const compressed = await Bun.zstdCompress(archive, { level: compressionLevel })
   await mkdir(directory)
-  await Bun.write(join(directory, `${version}-${digest}${archiveExtension}`), compressed)
+  await Bun.write(join(directory, name), await Bun.zstdCompress(archive, { level: compressionLevel }))
 }
 
 const compile = async (target: string, outfile: string, assets: string): Promise<void> => {

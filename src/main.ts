@@ -23,11 +23,10 @@ import { version } from "./version.ts"
 const FETCH_LIMIT = { name: "BUN_CONFIG_MAX_HTTP_REQUESTS", value: "65336" }
 
 if (process.env[FETCH_LIMIT.name] === undefined) {
-  const program = process.execArgv.concat(process.argv.slice(1))
-  process.execve?.(process.execPath, [process.execPath, ...program], {
-    ...process.env,
-    [FETCH_LIMIT.name]: FETCH_LIMIT.value,
-  })
+  // A compiled program has a path inside itself where the script would be.
+  const program = process.execArgv.concat(process.argv.slice(Bun.isStandaloneExecutable ? 2 : 1))
+  const environment = { ...process.env, [FETCH_LIMIT.name]: FETCH_LIMIT.value }
+  process.execve?.(process.execPath, [process.execPath, ...program], environment)
 }
 
 const environment = process.env

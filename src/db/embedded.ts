@@ -22,8 +22,6 @@ import {
 } from "./postmaster.ts"
 import type { SocketTarget } from "./target.ts"
 
-export { EmbeddedDatabaseError }
-
 /** Long enough for the process before us to set up, start or stop: their own limits are a minute each. */
 const turnPatience = "3 minutes"
 

@@ -48,6 +48,7 @@ export const serverFiles = async (native: string): Promise<readonly string[]> =>
     .filter((entry) => entry.isFile())
     .map((entry) => relative(native, join(entry.parentPath, entry.name)))
     .filter(isServerFile)
+    .sort()
 }
 
 /** Left out: what serves compilers and clients, and every loadable module but the two that initdb asks for. */

@@ -25,8 +25,10 @@ export const runProgram = async (
       ...home.serverUser,
     })
     const [errors, exitCode] = await Promise.all([program.stderr.text(), program.exited])
-    const complaint = program.killed ? `it did not end within ${timeout / 1000} s` : lastLines(errors)
-    return { succeeded: exitCode === 0, complaint }
+    return {
+      succeeded: exitCode === 0,
+      complaint: lastLines(errors) || `it ended with ${program.signalCode ?? exitCode}`,
+    }
   } catch (error) {
     return { succeeded: false, complaint: (error as Error).message }
   }

@@ -26,9 +26,9 @@ export interface Postmaster {
 
 export type ServerSettings = Readonly<Record<string, string>>
 
-/** A start after a crash replays the write-ahead log first. */
+/** A start after a crash replays the write-ahead log first, of which there is at most about a gigabyte. */
 const startLimit = 60_000
-/** A fast stop writes a checkpoint. One that takes longer ends by itself, and the next start waits for it. */
+/** A fast stop writes a checkpoint. */
 const stopLimit = 30_000
 /** The backends of a killed server, or a server whose socket somebody removed, let go of the cluster within a minute. */
 const takeoverLimit = 75_000
@@ -62,7 +62,9 @@ export const findPostmaster = async (home: PostgresHome): Promise<Postmaster | u
     if (!isAlive(file.pid)) return undefined
     await Bun.sleep(pollInterval)
   }
-  return undefined
+  const file = await readPidFile(home)
+  if (file !== undefined && (await reach(home, file)) !== undefined) throw stillBusy(home, file.pid)
+  return undefined // a server that died while it started, and whose number another program has now
 }
 
 export const startPostmaster = async (
@@ -91,11 +93,7 @@ export const stopPostmaster = async (home: PostgresHome): Promise<void> => {
   process.kill(postmaster.pid, "SIGINT") // what PostgreSQL calls a fast stop: it ends its sessions
   const deadline = Date.now() + stopLimit
   while ((await readPidFile(home))?.pid === postmaster.pid) {
-    if (Date.now() >= deadline) {
-      throw new EmbeddedDatabaseError({
-        message: `the embedded PostgreSQL (pid ${postmaster.pid}) is still stopping after ${stopLimit / 1000} s; the next start waits for it; its log is ${logPath(home)}`,
-      })
-    }
+    if (Date.now() >= deadline) throw stillBusy(home, postmaster.pid)
     await Bun.sleep(pollInterval)
   }
   await removeSocketDirectory(postmaster.socketDirectory)
@@ -120,10 +118,7 @@ const launch = async (home: PostgresHome, command: readonly string[]): Promise<P
       const postmaster = await reach(home, file)
       if (postmaster !== undefined) return postmaster
     }
-    if (Date.now() >= deadline) {
-      server.kill("SIGQUIT")
-      return `it was not ready after ${startLimit / 1000} s`
-    }
+    if (Date.now() >= deadline) throw stillBusy(home, server.pid)
     await Bun.sleep(pollInterval)
   }
   return lastLines(await readFile(logPath(home), "utf8"))
@@ -135,6 +130,12 @@ const failStart = async (home: PostgresHome, reason: string, socketDirectory: st
     message: `the embedded PostgreSQL did not start: ${reason}; mend this (its log is ${logPath(home)}), choose another DATA_DIR or set DATABASE_URL`,
   })
 }
+
+/** Whatever it is at, a replay for one, it would have to begin again if we killed it. */
+const stillBusy = (home: PostgresHome, pid: number): EmbeddedDatabaseError =>
+  new EmbeddedDatabaseError({
+    message: `the embedded PostgreSQL (pid ${pid}) has been starting or stopping for long and goes on by itself: see its log ${logPath(home)}, and try again later`,
+  })
 
 const serverCommand = (
   home: PostgresHome,

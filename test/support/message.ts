@@ -101,7 +101,13 @@ export const readMessage = async (
       : length === null
         ? connection.read
         : readPieces(connection, Number(length))
-  const nextChunk = () => soon("the next part of a body", next())
+  let hasEnded = false
+  const nextChunk = async () => {
+    if (hasEnded) return undefined
+    const bytes = await soon("the next part of a body", next())
+    hasEnded = bytes === undefined
+    return bytes
+  }
   const body = async () => {
     const chunks: Array<Uint8Array> = []
     for (let chunk = await nextChunk(); chunk !== undefined; chunk = await nextChunk()) chunks.push(chunk)
