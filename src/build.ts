@@ -9,8 +9,8 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises"
 import { arch, platform, tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { archiveDirectory, archiveExtension } from "./db/postgresBinaries.ts"
-import { platformPackage, serverFiles } from "./db/postgresPackage.ts"
+import { archiveDirectory, archiveExtension } from "./db/embedded/binaries.ts"
+import { platformPackage, serverFiles } from "./db/embedded/package.ts"
 
 const root = join(import.meta.dir, "..")
 

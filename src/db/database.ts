@@ -2,8 +2,8 @@
 import { Duration, Effect, Option, Redacted, type Scope } from "effect"
 import type { StorageConfig } from "../config.ts"
 import { makePool, type Pool } from "./client.ts"
+import type { EmbeddedDatabaseError } from "./embedded/error.ts"
 import { embeddedDatabase } from "./embedded.ts"
-import type { EmbeddedDatabaseError } from "./embeddedDatabaseError.ts"
 import type { DatabaseTarget } from "./target.ts"
 
 export interface Database {

@@ -8,18 +8,18 @@
  */
 import { Effect, Exit, Scope } from "effect"
 import { holdLock, type LockError, type LockMode } from "../lock.ts"
-import { EmbeddedDatabaseError } from "./embeddedDatabaseError.ts"
-import { postgresBinaries } from "./postgresBinaries.ts"
-import { ensureCluster, superuser } from "./postgresCluster.ts"
-import { type PostgresHome, preparePostgresHome } from "./postgresHome.ts"
-import { socketPort } from "./postgresSocket.ts"
+import { postgresBinaries } from "./embedded/binaries.ts"
+import { ensureCluster, superuser } from "./embedded/cluster.ts"
+import { EmbeddedDatabaseError } from "./embedded/error.ts"
+import { type PostgresHome, preparePostgresHome } from "./embedded/home.ts"
 import {
   findPostmaster,
   type Postmaster,
   type ServerSettings,
   startPostmaster,
   stopPostmaster,
-} from "./postmaster.ts"
+} from "./embedded/postmaster.ts"
+import { socketPort } from "./embedded/socket.ts"
 import type { SocketTarget } from "./target.ts"
 
 /** Long enough for the process before us to set up, start or stop: their own limits are a minute each. */

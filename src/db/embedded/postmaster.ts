@@ -8,16 +8,16 @@
 import { open, readFile, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import process from "node:process"
-import { EmbeddedDatabaseError } from "./embeddedDatabaseError.ts"
-import type { PostgresHome } from "./postgresHome.ts"
-import { lastLines, serverEnvironment } from "./postgresProgram.ts"
+import { EmbeddedDatabaseError } from "./error.ts"
+import type { PostgresHome } from "./home.ts"
+import { lastLines, serverEnvironment } from "./program.ts"
 import {
   answers,
   makeSocketDirectory,
   ownSocketDirectory,
   removeSocketDirectory,
   socketPort,
-} from "./postgresSocket.ts"
+} from "./socket.ts"
 
 export interface Postmaster {
   readonly pid: number

@@ -2,7 +2,7 @@
 import { readdir, readFile, symlink } from "node:fs/promises"
 import { arch, platform } from "node:os"
 import { basename, dirname, join, relative } from "node:path"
-import { EmbeddedDatabaseError } from "./embeddedDatabaseError.ts"
+import { EmbeddedDatabaseError } from "./error.ts"
 
 export interface PlatformPackage {
   /** The directory that holds bin, lib and share. */

@@ -2,9 +2,9 @@
 import { mkdtemp, readdir, rename, rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { syncDirectory } from "./durability.ts"
-import { EmbeddedDatabaseError } from "./embeddedDatabaseError.ts"
-import { exists, makePrivateDirectory, type PostgresHome } from "./postgresHome.ts"
-import { runProgram } from "./postgresProgram.ts"
+import { EmbeddedDatabaseError } from "./error.ts"
+import { exists, makePrivateDirectory, type PostgresHome } from "./home.ts"
+import { runProgram } from "./program.ts"
 
 /** The superuser, who also owns everything. Whoever gets through the 0700 socket directory is trusted. */
 export const superuser = "tokenmeter"

@@ -15,7 +15,7 @@ import { chmod, chown, mkdir, readdir, readlink, realpath, stat, symlink, writeF
 import { platform } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import process from "node:process"
-import { EmbeddedDatabaseError } from "./embeddedDatabaseError.ts"
+import { EmbeddedDatabaseError } from "./error.ts"
 
 export interface ServerUser {
   readonly uid: number

@@ -3,7 +3,7 @@ import { mkdtemp, rm, rmdir } from "node:fs/promises"
 import { connect } from "node:net"
 import { platform, tmpdir } from "node:os"
 import { join } from "node:path"
-import { isReachable, makePrivateDirectory, type PostgresHome } from "./postgresHome.ts"
+import { isReachable, makePrivateDirectory, type PostgresHome } from "./home.ts"
 
 /** Names the socket's file and nothing else. */
 export const socketPort = 5432

@@ -1,5 +1,5 @@
 /** Runs one of PostgreSQL's programs to its end: as the server's user, with none of our environment. */
-import type { PostgresHome } from "./postgresHome.ts"
+import type { PostgresHome } from "./home.ts"
 
 /** Our environment holds keys that the server has no business with; a fixed locale keeps its messages in English. */
 export const serverEnvironment = { LC_ALL: "C" } as const

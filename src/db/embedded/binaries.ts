@@ -5,10 +5,10 @@
 import { chmod, copyFile, lchown, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { syncDirectory, syncFile } from "./durability.ts"
-import { EmbeddedDatabaseError } from "./embeddedDatabaseError.ts"
-import { exists, makePrivateDirectory, type PostgresHome, type ServerUser } from "./postgresHome.ts"
-import { linkLibraries, platformPackage, serverFiles } from "./postgresPackage.ts"
-import { runProgram } from "./postgresProgram.ts"
+import { EmbeddedDatabaseError } from "./error.ts"
+import { exists, makePrivateDirectory, type PostgresHome, type ServerUser } from "./home.ts"
+import { linkLibraries, platformPackage, serverFiles } from "./package.ts"
+import { runProgram } from "./program.ts"
 
 /** In the compiled binary: a directory beside the code that holds `<version>.tar.zst`. */
 export const archiveDirectory = "postgres"
