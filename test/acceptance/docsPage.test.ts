@@ -1,9 +1,10 @@
 /** What a person sees at `/docs`, in a real browser. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { Elysia } from "elysia"
 import type { Browser, Page } from "playwright-core"
-import { docs } from "../../src/routes/docs.ts"
+import { expectedTokens } from "../../src/demo/gemini/tokens.ts"
+import { version } from "../../src/version.ts"
 import { findBrowser, launchBrowser, PUBLIC_HOST } from "../support/browser.ts"
+import { type Gateway, startGateway } from "../support/gateway.ts"
 
 /** Starting a browser on a busy machine takes seconds; what hangs longer than this is broken. */
 const BROWSER_TIMEOUT = 60_000
@@ -13,47 +14,19 @@ const executablePath = findBrowser()
 if (executablePath === undefined)
   console.log("skipped: /docs in a browser: no Chromium or Chrome found (set CHROMIUM_PATH)")
 
-const answer = {
-  candidates: [{ content: { parts: [{ text: "Bonjour" }], role: "model" }, finishReason: "STOP" }],
-  usageMetadata: { promptTokenCount: 6, candidatesTokenCount: 2, totalTokenCount: 8 },
-}
-
-interface Call {
-  readonly url: string
-  readonly key: string | null
-  readonly body: unknown
-}
-
-const startServer = (calls: Call[]) => {
-  const app = new Elysia()
-    .use(docs({ version: "1.2.3" }))
-    .post(
-      "/v1beta/models/*",
-      async ({ request }) => {
-        const { pathname } = new URL(request.url)
-        calls.push({
-          url: pathname,
-          key: request.headers.get("x-goog-api-key"),
-          body: await request.json(),
-        })
-        return Response.json(answer)
-      },
-      { parse: "none", detail: { hide: true } },
-    )
-    .listen({ port: 0, hostname: "127.0.0.1" })
-  return { origin: `http://${PUBLIC_HOST}:${app.server?.port}`, stop: () => app.stop() }
-}
+const PROMPT = "Say hello in one word."
 
 describe.skipIf(executablePath === undefined)("/docs in a browser", () => {
-  const calls: Call[] = []
   const requests: string[] = []
   const complaints: string[] = []
-  let server: ReturnType<typeof startServer>
+  let gateway: Gateway
+  let origin: string
   let browser: Browser
   let page: Page
 
   beforeAll(async () => {
-    server = startServer(calls)
+    gateway = await startGateway()
+    origin = `http://${PUBLIC_HOST}:${new URL(gateway.url).port}`
     browser = await launchBrowser(executablePath ?? "")
     page = await browser.newPage({ viewport: { width: 1280, height: 1600 } })
     page.setDefaultTimeout(STEP_TIMEOUT)
@@ -67,16 +40,16 @@ describe.skipIf(executablePath === undefined)("/docs in a browser", () => {
 
   afterAll(async () => {
     await browser?.close()
-    await server?.stop()
+    await gateway?.stop()
   }, BROWSER_TIMEOUT)
 
   test(
     "shows the operations under their groups",
     async () => {
-      await page.goto(`${server.origin}/docs`)
+      await page.goto(`${origin}/docs`)
       await page.getByText("Generate an answer", { exact: true }).waitFor()
       expect(await page.title()).toBe("tokenmeter API")
-      expect(await page.locator(".info .title").textContent()).toContain("1.2.3")
+      expect(await page.locator(".info .title").textContent()).toContain(version)
       expect(await page.locator("h3.opblock-tag a").allInnerTexts()).toContain("Generation")
       expect(await page.locator(".opblock").count()).toBeGreaterThanOrEqual(10)
     },
@@ -84,11 +57,11 @@ describe.skipIf(executablePath === undefined)("/docs in a browser", () => {
   )
 
   test(
-    "sends the example of generateContent with the key and shows the answer",
+    "sends the example of generateContent with the key, shows the answer, and the call leaves its row",
     async () => {
       await page.getByRole("button", { name: "Authorize" }).first().click()
       const key = page.locator(".auth-container").filter({ hasText: "x-goog-api-key" })
-      await key.locator("input").fill("tm_test_key")
+      await key.locator("input").fill(gateway.key)
       await key.getByRole("button", { name: "Apply credentials" }).click()
       await key.getByRole("button", { name: "Close" }).click()
 
@@ -101,20 +74,17 @@ describe.skipIf(executablePath === undefined)("/docs in a browser", () => {
       await shown.waitFor()
       expect(await shown.locator(".response-col_status").textContent()).toContain("200")
       const body = await shown.locator(".highlight-code code").first().textContent()
-      expect(JSON.parse(body ?? "")).toEqual(answer)
-      expect(calls).toEqual([
-        {
-          url: "/v1beta/models/gemini-2.5-flash:generateContent",
-          key: "tm_test_key",
-          body: { contents: [{ role: "user", parts: [{ text: "Say hello in one word." }] }] },
-        },
+      const truth = expectedTokens("gemini-2.5-flash", { contents: [{ parts: [{ text: PROMPT }] }] })
+      expect(JSON.parse(body ?? "").usageMetadata.totalTokenCount).toBe(truth.total)
+      expect(await gateway.rows(1)).toMatchObject([
+        { endpoint: "generateContent", model: "gemini-2.5-flash", status: 200, total_tokens: truth.total },
       ])
     },
     BROWSER_TIMEOUT,
   )
 
   test("asked no other host for anything and met no error", () => {
-    expect(new Set(requests.map((url) => new URL(url).origin))).toEqual(new Set([server.origin]))
+    expect(new Set(requests.map((url) => new URL(url).origin))).toEqual(new Set([origin]))
     expect(complaints).toEqual([])
   })
 })
