@@ -8,6 +8,7 @@ import type { Sql } from "postgres"
 /** A PostgreSQL type by its fixed object id (pg_type.dat), and the TypeScript type that the driver gives for it. */
 export interface PgType<A> {
   readonly oid: number
+  readonly isNullable: boolean
   readonly encode: (value: A) => Parameter
   /** Never read: carries `A`. */
   readonly _value?: A
@@ -15,11 +16,16 @@ export interface PgType<A> {
 
 type Parameter = string | number | boolean | Date | Uint8Array | null
 
-const scalar = <A extends Parameter>(oid: number): PgType<A> => ({ oid, encode: (value) => value })
+const scalar = <A extends Parameter>(oid: number): PgType<A> => ({
+  oid,
+  isNullable: false,
+  encode: (value) => value,
+})
 
 /** Arrays go over as literals (`{"a",NULL}`): the driver's own encoding costs twice as much, and fails for booleans. */
 const array = <A extends string | number | boolean>(oid: number): PgType<ReadonlyArray<A | null>> => ({
   oid,
+  isNullable: false,
   encode: (values) => `{${values.map(arrayElement).join(",")}}`,
 })
 
@@ -47,6 +53,7 @@ export const pg = {
 
 export const nullable = <A>({ oid, encode }: PgType<A>): PgType<A | null> => ({
   oid,
+  isNullable: true,
   encode: (value) => (value === null ? null : encode(value)),
 })
 
