@@ -4,11 +4,13 @@
  * The last usage object wins, whole: counts may shrink, and fields vanish, from one message of a stream to the next.
  */
 import { Option } from "effect"
-import { makeFieldReader, type Wanted } from "./jsonFields.ts"
+import { equals, parseJson } from "./jsonBytes.ts"
+import { makeFieldReader } from "./jsonFields.ts"
 import type { Surface } from "./operation.ts"
 import { makeSseReader } from "./sse.ts"
 import { safeText } from "./text.ts"
 import { contentUsage, embeddingUsage, type TokenUsage } from "./usage.ts"
+import { documentOf } from "./wantedFields.ts"
 
 /** What an answer has told so far. */
 export interface Answer {
@@ -31,46 +33,46 @@ export interface AnswerReader {
   readonly answer: () => Answer
 }
 
-const MESSAGE: Wanted = {
+const DOCUMENT = documentOf({
   usageMetadata: "usage",
   modelVersion: "modelVersion",
   responseId: "responseId",
   candidates: { "*": { finishReason: "finishReason" } },
-  promptFeedback: { blockReason: "blockReason" },
+  promptFeedback: { blockReason: "finishReason" },
   error: "error",
-}
+})
 
 type Framing = "unknown" | "json" | "sse"
 
 export const makeAnswerReader = (surface: Exclude<Surface, "none">): AnswerReader => {
   const readUsage = surface === "embedding" ? embeddingUsage : contentUsage
   let framing: Framing = "unknown"
-  let usage: Option.Option<TokenUsage> = Option.none()
-  let modelVersion: string | null = null
-  let responseId: string | null = null
-  let finishReason: string | null = null
+  /** The JSON that each field had last: what a later message of a stream says anew is never parsed. */
+  let usage: Uint8Array | null = null
+  let modelVersion: Uint8Array | null = null
+  let responseId: Uint8Array | null = null
+  let finishReason: Uint8Array | null = null
   let failed = false
   /** The present message, and then the last one, says why the generation ended. */
   let finished = false
   let lastFinished = false
   let messages = 0
 
-  const fields = makeFieldReader(MESSAGE, {
-    onField: (name, value) => {
+  const fields = makeFieldReader(DOCUMENT, {
+    onField: (name, bytes, from, to) => {
       switch (name) {
         case "usage":
-          usage = readUsage(value)
+          usage = bytes.slice(from, to)
           break
         case "modelVersion":
-          modelVersion = safeText(value)?.replace(/^models\//, "") ?? modelVersion
+          modelVersion = kept(modelVersion, bytes, from, to)
           break
         case "responseId":
-          responseId = safeText(value) ?? responseId
+          responseId = kept(responseId, bytes, from, to)
           break
         case "finishReason":
-        case "blockReason":
-          finishReason = enumeration(value) ?? finishReason
-          finished = finished || value !== undefined
+          finishReason = bytes.slice(from, to)
+          finished = true
           break
         case "error":
           failed = true
@@ -85,23 +87,28 @@ export const makeAnswerReader = (surface: Exclude<Surface, "none">): AnswerReade
 
   const events = makeSseReader({
     onData: fields.push,
-    onEvent: fields.reset,
     onBareJson: fields.push,
+    onEvent: () => {
+      // An event that stops inside its document may have been the one to close the answer.
+      if (fields.isInside()) lastFinished = false
+      finished = false
+      fields.reset()
+    },
   })
 
   const push = (chunk: Uint8Array): void => {
     if (framing === "unknown") framing = framingOf(chunk)
-    if (framing === "sse") events.push(chunk)
-    else if (framing === "json") fields.push(chunk, 0, chunk.length)
+    if (framing === "json") fields.push(chunk, 0, chunk.length)
+    else events.push(chunk)
   }
 
   const answer = (): Answer => {
     const truncated = fields.isInside()
     return {
-      usage,
-      modelVersion,
-      responseId,
-      finishReason,
+      usage: usage === null ? Option.none() : readUsage(parseJson(usage)),
+      modelVersion: safeText(text(modelVersion)?.replace(/^models\//, "")),
+      responseId: text(responseId),
+      finishReason: text(finishReason),
       failed,
       closed: !failed && !truncated && messages > 0 && (framing === "json" || lastFinished),
       truncated,
@@ -119,6 +126,13 @@ const framingOf = (chunk: Uint8Array): Framing => {
   return "unknown"
 }
 
+/** A copy of the bytes, unless they say what was said before: most fields of a stream are the same in every message. */
+const kept = (before: Uint8Array | null, bytes: Uint8Array, from: number, to: number): Uint8Array =>
+  before !== null && equals(before, bytes, from, to) ? before : bytes.slice(from, to)
+
 /** An enumeration is a name, or its number when the client asked for `$alt=json;enum-encoding=int`. */
-const enumeration = (value: unknown): string | null =>
-  safeText(typeof value === "number" ? String(value) : value)
+const text = (json: Uint8Array | null): string | null => {
+  if (json === null) return null
+  const value = parseJson(json)
+  return safeText(typeof value === "number" ? String(value) : value)
+}

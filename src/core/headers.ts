@@ -31,6 +31,8 @@ const CLIENT_ONLY: ReadonlySet<string> = new Set([
   "referer",
   "via",
   "x-goog-user-project",
+  // The upstream would take the request for another one than was metered.
+  "x-http-method-override",
   "x-real-ip",
 ])
 

@@ -4,25 +4,38 @@
  * party's JSON, not a validator: on malformed input it finds fewer fields, and it never throws.
  *
  * State machine, one state per byte position between tokens:
- *   value    a value is due; `parent` is the wanted node it would match
+ *   value    a value is due; `target` is what it matches
  *   key      in a tracked object, a key or `}` is due
  *   colon    after a key
  *   after    after a value in a tracked container, `,` or a closing bracket is due
- *   skip     inside a value that has no tracked children; leaves when its brackets are balanced
+ *   skip     inside a container that has no tracked children; leaves when its brackets are balanced
  *   scalar   inside a number or literal
  *   string / keyString  inside a string
  * Containers on the path to a wanted field are tracked on a stack, whose depth is bounded by the wanted paths; all
  * deeper nesting is a counter.
  */
-
-/** Wanted fields, as a tree: a name is a leaf (capture the value under that name), `*` stands for every element of an array. */
-export interface Wanted {
-  readonly [key: string]: Wanted | string
-}
+import {
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  CUT_ESCAPED,
+  endsScalar,
+  isNull,
+  isSpace,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  stringEnd,
+} from "./jsonBytes.ts"
+import { type Container, memberTarget, type Target } from "./wantedFields.ts"
 
 export interface FieldSink {
-  /** `value` is the parsed JSON of a wanted field, or undefined when it was too large or malformed. */
-  readonly onField: (name: string, value: unknown) => void
+  /**
+   * The JSON of a wanted field is `bytes[from, to)` while the call lasts; it is empty when it was too large. A null is
+   * not reported: in the JSON of protocol buffers it says what an absent field says.
+   */
+  readonly onField: (name: string, bytes: Uint8Array, from: number, to: number) => void
   /** A message (the document, or an element of the top-level array) has ended. */
   readonly onMessage: () => void
 }
@@ -32,8 +45,6 @@ export interface FieldReader {
   readonly push: (chunk: Uint8Array, from: number, to: number) => number
   /** Whether a document has begun and not ended. */
   readonly isInside: () => boolean
-  /** Whether a whole document has been read since the last reset. */
-  readonly isDone: () => boolean
   /** Forgets everything; the next byte starts a new document. */
   readonly reset: () => void
 }
@@ -44,239 +55,193 @@ export const FIELD_LIMIT = 64 * 1024
 type State = "value" | "key" | "colon" | "after" | "skip" | "scalar" | "string" | "keyString" | "done"
 
 interface Level {
-  /** What the elements (array) or the members (object) are matched against. */
-  readonly node: Wanted
+  readonly container: Container
   readonly isArray: boolean
 }
 
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const COMMA = 0x2c
-const COLON = 0x3a
-const OPEN_BRACE = 0x7b
-const CLOSE_BRACE = 0x7d
-const OPEN_BRACKET = 0x5b
-const CLOSE_BRACKET = 0x5d
+const NOTHING = new Uint8Array(0)
 
-/** Up to this length a string is scanned by a loop; a call of the vectorised `indexOf` costs as much as these bytes. */
-const SHORT_STRING = 24
-
-export const makeFieldReader = (message: Wanted, sink: FieldSink): FieldReader => {
+export const makeFieldReader = (document: Container, sink: FieldSink): FieldReader => {
   let state: State = "value"
-  let levels: Array<Level> = []
-  /** What the value that is due matches: a node to track, the name of a leaf to capture, or nothing. */
-  let target: Wanted | string | null = message
+  const levels: Array<Level> = []
+  /** What the value that is due, or being read, matches. */
+  let target: Target = document
   /** Open brackets inside a value that is skipped or captured. */
   let depth = 0
-  /** Inside a string, the bytes so far end in an odd run of backslashes. */
+  /** Inside a string, the next byte is escaped. */
   let escaped = false
-  let capture: Capture | null = null
+  /** Where in the present chunk the captured bytes begin; -1 when none are captured. */
+  let captureFrom = -1
+  /** What was captured in earlier chunks; `heldSize` goes on counting past the limit. */
+  let held = NOTHING
+  let heldSize = 0
 
   const reset = (): void => {
     state = "value"
-    levels = []
-    target = message
+    levels.length = 0
+    target = document
     depth = 0
     escaped = false
-    capture = null
+    captureFrom = -1
+    heldSize = 0
   }
 
-  const endValue = (chunk: Uint8Array, end: number): void => {
-    if (capture !== null) {
-      const { name } = capture
-      sink.onField(name, parse(finishCapture(capture, chunk, end)))
-      capture = null
+  const hold = (bytes: Uint8Array, end: number): void => {
+    const size = heldSize + end - captureFrom
+    if (size <= FIELD_LIMIT) {
+      if (size > held.length) {
+        const grown = new Uint8Array(Math.max(size, 2 * held.length))
+        grown.set(held)
+        held = grown
+      }
+      held.set(bytes.subarray(captureFrom, end), heldSize)
+    }
+    heldSize = size
+  }
+
+  /** Adds the last bytes to what is held, and says how many there are: none if they are too many. */
+  const release = (bytes: Uint8Array, end: number): number => {
+    hold(bytes, end)
+    const size = heldSize > FIELD_LIMIT ? 0 : heldSize
+    heldSize = 0
+    return size
+  }
+
+  const report = (name: string, bytes: Uint8Array, from: number, to: number): void => {
+    if (!isNull(bytes, from, to)) sink.onField(name, bytes, from, to)
+  }
+
+  const endValue = (bytes: Uint8Array, end: number): void => {
+    if (captureFrom !== -1 && typeof target === "string") {
+      if (heldSize === 0 && end - captureFrom <= FIELD_LIMIT) report(target, bytes, captureFrom, end)
+      else {
+        const size = release(bytes, end)
+        report(target, held, 0, size)
+      }
+      captureFrom = -1
     }
     state = levels.length === 0 ? "done" : "after"
   }
 
-  const closeContainer = (chunk: Uint8Array, end: number): void => {
-    const level = levels.pop()
-    if (level !== undefined && level.node === message && !level.isArray) sink.onMessage()
-    endValue(chunk, end)
+  const endKey = (bytes: Uint8Array, end: number): void => {
+    const { container } = levels[levels.length - 1] as Level
+    if (heldSize === 0) target = memberTarget(container, bytes, captureFrom, end)
+    else {
+      const size = release(bytes, end)
+      target = memberTarget(container, held, 0, size)
+    }
+    captureFrom = -1
+    state = "colon"
   }
 
   const openContainer = (isArray: boolean): void => {
-    const node =
-      typeof target === "string" ? null : isArray && levels.length > 0 ? elementsOf(target) : target
-    if (node === null) {
+    if (target === null || typeof target === "string") {
       depth = 1
       state = "skip"
       return
     }
-    levels.push({ node, isArray })
-    target = node
+    levels.push({ container: target, isArray })
+    target = target.elements
     state = isArray ? "value" : "key"
   }
 
-  const beginValue = (chunk: Uint8Array, at: number): void => {
-    const byte = chunk[at]
+  const closeContainer = (bytes: Uint8Array, end: number): void => {
+    const level = levels.pop()
+    const isMessage = level?.container === document || level?.container === document.elements
+    if (isMessage && !level?.isArray) sink.onMessage()
+    endValue(bytes, end)
+  }
+
+  const beginValue = (bytes: Uint8Array, at: number): void => {
+    const byte = bytes[at]
     if (byte === COMMA) return
     if (byte === CLOSE_BRACKET || byte === CLOSE_BRACE) {
-      closeContainer(chunk, at + 1)
+      closeContainer(bytes, at + 1)
       return
     }
-    if (typeof target === "string") capture = beginCapture(target, at, FIELD_LIMIT)
-    depth = 0
+    if (typeof target === "string") captureFrom = at
     if (byte === QUOTE) state = "string"
     else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) openContainer(byte === OPEN_BRACKET)
     else state = "scalar"
   }
 
-  const endKey = (chunk: Uint8Array, end: number): void => {
-    const node = levels.at(-1)?.node
-    const key = capture === null ? undefined : parse(finishCapture(capture, chunk, end))
-    capture = null
-    target =
-      node !== undefined && typeof key === "string" && Object.hasOwn(node, key) ? (node[key] ?? null) : null
-    state = "colon"
+  /** Takes a byte between tokens. */
+  const step = (bytes: Uint8Array, at: number): void => {
+    const byte = bytes[at]
+    if (state === "value") beginValue(bytes, at)
+    else if (state === "colon") state = byte === COLON ? "value" : state
+    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) closeContainer(bytes, at + 1)
+    else if (state === "key" && byte === QUOTE) {
+      captureFrom = at
+      state = "keyString"
+    } else if (state === "after" && byte === COMMA) {
+      const { container, isArray } = levels[levels.length - 1] as Level
+      target = container.elements
+      state = isArray ? "value" : "key"
+    }
   }
 
-  /** Skips to the end of the string and returns the index after its quote, or `to`. */
-  const skipString = (chunk: Uint8Array, from: number, to: number): number => {
-    let at = from
-    const loopEnd = Math.min(to, from + SHORT_STRING)
-    while (at < loopEnd) {
-      const byte = chunk[at++]
-      if (escaped) escaped = false
-      else if (byte === BACKSLASH) escaped = true
-      else if (byte === QUOTE) return endString(chunk, at)
-    }
-    while (at < to) {
-      const quote = chunk.indexOf(QUOTE, at)
-      const stop = quote === -1 || quote >= to ? to : quote
-      escaped = endsEscaped(chunk, at, stop, escaped)
-      if (stop === to) return to
-      at = stop + 1
-      if (escaped) escaped = false
-      else return endString(chunk, at)
-    }
-    return to
-  }
-
-  const endString = (chunk: Uint8Array, end: number): number => {
-    if (state === "keyString") endKey(chunk, end)
+  const readString = (bytes: Uint8Array, from: number): number => {
+    const end = stringEnd(bytes, from, escaped)
+    escaped = end === CUT_ESCAPED
+    if (end < 0) return bytes.length
+    if (state === "keyString") endKey(bytes, end)
     else if (depth > 0) state = "skip"
-    else endValue(chunk, end)
+    else endValue(bytes, end)
     return end
   }
 
-  /** Skips inside nested containers up to the next string or the end of the value. */
-  const skipNested = (chunk: Uint8Array, from: number, to: number): number => {
-    for (let at = from; at < to; at++) {
-      const byte = chunk[at]
+  const readScalar = (bytes: Uint8Array, from: number): number => {
+    let at = from
+    while (at < bytes.length && !endsScalar(bytes[at] as number)) at++
+    if (at < bytes.length) endValue(bytes, at)
+    return at
+  }
+
+  const skipNested = (bytes: Uint8Array, from: number): number => {
+    const end = bytes.length
+    let open = depth
+    let at = from
+    while (at < end) {
+      const byte = bytes[at++] as number
       if (byte === QUOTE) {
-        state = "string"
-        return at + 1
-      }
-      if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++
-      else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --depth === 0) {
-        endValue(chunk, at + 1)
-        return at + 1
+        const next = stringEnd(bytes, at, false)
+        if (next < 0) {
+          escaped = next === CUT_ESCAPED
+          state = "string"
+          at = end
+        } else at = next
+      } else if (byte >= OPEN_BRACKET) {
+        // Below the brackets, nothing but a quote matters here.
+        if (byte === OPEN_BRACE || byte === OPEN_BRACKET) open++
+        else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --open === 0) {
+          depth = 0
+          endValue(bytes, at)
+          return at
+        }
       }
     }
-    return to
+    depth = open
+    return end
   }
 
   const push = (chunk: Uint8Array, from: number, to: number): number => {
-    if (capture !== null) capture.from = from
+    // `indexOf` has no end to stop at: without this a chunk of many short ranges would be searched to its end for each.
+    const bytes = to === chunk.length ? chunk : chunk.subarray(0, to)
+    if (captureFrom !== -1) captureFrom = from
     let at = from
-    while (at < to) {
-      if (state === "string" || state === "keyString") at = skipString(chunk, at, to)
-      else if (state === "skip") at = skipNested(chunk, at, to)
-      else if (state === "done") return at
+    while (at < to && state !== "done") {
+      if (state === "skip") at = skipNested(bytes, at)
+      else if (state === "string" || state === "keyString") at = readString(bytes, at)
+      else if (state === "scalar") at = readScalar(bytes, at)
       else {
-        const byte = chunk[at] as number
-        if (state === "scalar") {
-          if (!endsScalar(byte)) at++
-          else endValue(chunk, at)
-          continue
-        }
-        if (!isSpace(byte)) {
-          if (state === "value") beginValue(chunk, at)
-          else if (state === "colon") state = byte === COLON ? "value" : state
-          else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) closeContainer(chunk, at + 1)
-          else if (state === "after") {
-            const level = levels.at(-1)
-            if (byte === COMMA && level !== undefined) {
-              target = level.node
-              state = level.isArray ? "value" : "key"
-            }
-          } else if (byte === QUOTE) {
-            capture = beginCapture("", at, KEY_LIMIT)
-            state = "keyString"
-          }
-        }
+        if (!isSpace(bytes[at] as number)) step(bytes, at)
         at++
       }
     }
-    if (capture !== null) keepPiece(capture, chunk, to)
-    return to
+    if (captureFrom !== -1) hold(bytes, at)
+    return at
   }
 
-  return { push, reset, isDone: () => state === "done", isInside: () => levels.length > 0 || depth > 0 }
+  return { push, reset, isInside: () => levels.length > 0 }
 }
-
-/** Longest key that can match a wanted one, quotes and `\u` escapes included. */
-const KEY_LIMIT = 256
-
-interface Capture {
-  readonly name: string
-  readonly limit: number
-  /** Where the part in the present chunk begins. */
-  from: number
-  /** Copies of the parts in earlier chunks; null once the limit was passed. */
-  pieces: Array<Uint8Array> | null
-  size: number
-}
-
-const beginCapture = (name: string, from: number, limit: number): Capture => ({
-  name,
-  limit,
-  from,
-  pieces: [],
-  size: 0,
-})
-
-const keepPiece = (capture: Capture, chunk: Uint8Array, to: number): void => {
-  capture.size += to - capture.from
-  if (capture.size > capture.limit) capture.pieces = null
-  capture.pieces?.push(chunk.slice(capture.from, to))
-}
-
-/** The captured bytes, or null when there were too many. */
-const finishCapture = (capture: Capture, chunk: Uint8Array, to: number): Uint8Array | null => {
-  if (capture.pieces?.length === 0 && to - capture.from <= capture.limit)
-    return chunk.subarray(capture.from, to)
-  keepPiece(capture, chunk, to)
-  return capture.pieces === null ? null : Buffer.concat(capture.pieces)
-}
-
-const decoder = new TextDecoder()
-
-const parse = (bytes: Uint8Array | null): unknown => {
-  if (bytes === null) return undefined
-  try {
-    return JSON.parse(decoder.decode(bytes))
-  } catch {
-    return undefined
-  }
-}
-
-const elementsOf = (node: Wanted | null): Wanted | null => {
-  const elements = node?.["*"]
-  return typeof elements === "object" ? elements : null
-}
-
-/** Whether `chunk[from, to)`, inside a string and without a quote that ends it, leaves an escape open. */
-const endsEscaped = (chunk: Uint8Array, from: number, to: number, escapedBefore: boolean): boolean => {
-  let start = to
-  while (start > from && chunk[start - 1] === BACKSLASH) start--
-  const open = start === from && escapedBefore ? 1 : 0
-  return (to - start + open) % 2 === 1
-}
-
-const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
-
-const endsScalar = (byte: number): boolean =>
-  byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET || isSpace(byte)

@@ -17,39 +17,39 @@ export interface Operation {
   readonly streamed: boolean
 }
 
-const SURFACES: Readonly<Record<string, Surface>> = {
-  generateContent: "content",
-  streamGenerateContent: "content",
-  embedContent: "embedding",
-  batchEmbedContents: "embedding",
-}
+const SURFACES: ReadonlyMap<string, Surface> = new Map([
+  ["generateContent", "content"],
+  ["streamGenerateContent", "content"],
+  ["embedContent", "embedding"],
+  ["batchEmbedContents", "embedding"],
+])
 
 const OTHER: Operation = { name: "other", surface: "none", model: null, streamed: false }
 
-/** `/v1beta/models/gemini-2.5-flash:generateContent`; the colon may come percent-encoded. */
-const MODEL_METHOD = /^\/v1[a-z0-9]*\/(models|tunedModels|dynamic)\/([^/]+?)(?::|%3[Aa])([A-Za-z]+)$/
+/** `/v1beta/models/gemini-2.5-flash:generateContent` */
+const MODEL_METHOD = /^\/v1[a-z0-9]*\/(models|tunedModels|dynamic)\/(.+):([A-Za-z]+)$/s
 
 export const isMetered = (operation: Operation): boolean => operation.surface !== "none"
 
 /** Total: any method and any path has an answer. `path` is as received, percent-encoding and all, without the query. */
 export const operationOf = (method: string, path: string): Operation => {
   if (method !== "POST") return OTHER
-  const [, collection, id, name] = MODEL_METHOD.exec(path) ?? []
+  const [, collection, id, name] = MODEL_METHOD.exec(decode(path)) ?? []
   if (collection === undefined || id === undefined || name === undefined) return OTHER
-  const decoded = decode(id)
   return {
     name,
-    surface: SURFACES[name] ?? "none",
-    model: safeText(collection === "models" ? decoded : `${collection}/${decoded}`),
+    surface: SURFACES.get(name) ?? "none",
+    model: safeText(collection === "models" ? id : `${collection}/${id}`),
     streamed: name === "streamGenerateContent",
   }
 }
 
-const decode = (segment: string): string => {
-  if (!segment.includes("%")) return segment
+/** RFC 3986, 6.2.2.2: `%67enerateContent` is `generateContent`, and the upstream may take it for that. */
+const decode = (path: string): string => {
+  if (!path.includes("%")) return path
   try {
-    return decodeURIComponent(segment)
+    return decodeURIComponent(path)
   } catch {
-    return segment
+    return path
   }
 }

@@ -5,6 +5,7 @@
 import { Option } from "effect"
 import type { Answer } from "./exchange.ts"
 import { isMetered, type Operation } from "./operation.ts"
+import { safeText } from "./text.ts"
 
 /** How an exchange ended. `unknown` is for the one whose ending nobody saw. */
 export type Outcome = "complete" | "client_aborted" | "upstream_failed" | "unknown"
@@ -89,7 +90,7 @@ export const requestLog = (admission: Admission, ending: Ending): Option.Option<
     ttftMs: ending.ttftMs === null ? null : wholeMillis(ending.ttftMs),
     responseId: answer?.responseId ?? null,
     finishReason: answer?.finishReason ?? null,
-    serviceTier: usage?.serviceTier ?? ending.serviceTier,
+    serviceTier: usage?.serviceTier ?? safeText(ending.serviceTier),
   })
 }
 

@@ -9,9 +9,9 @@
  */
 
 export interface SseSink {
-  /** A part of the present event's data is `chunk[from, to)`. */
+  /** A part of the present event's data is `chunk[from, to)`. Lines of one event are joined by a line feed. */
   readonly onData: (chunk: Uint8Array, from: number, to: number) => void
-  /** A blank line: the event is complete. */
+  /** The event is complete: a blank line, or a bare document begins or ends. */
   readonly onEvent: () => void
   /** A bare JSON document begins or goes on at `from`; returns where it ended, `to` when it has not. */
   readonly onBareJson: (chunk: Uint8Array, from: number, to: number) => number
@@ -29,10 +29,13 @@ const SPACE = 0x20
 const OPEN_BRACE = 0x7b
 const OPEN_BRACKET = 0x5b
 const BOM = [0xef, 0xbb, 0xbf]
+const LINE_FEED = new Uint8Array([LF])
 const DATA = [0x64, 0x61, 0x74, 0x61, 0x3a]
 
 export const makeSseReader = (sink: SseSink): SseReader => {
   let state: State = "start"
+  /** The present event has had a line of data. */
+  let hasData = false
   /** Bytes of `data:` seen on this line. */
   let matched = 0
   /** Bytes of a BOM seen at the start of the stream; past its length once the stream has begun. */
@@ -45,17 +48,28 @@ export const makeSseReader = (sink: SseSink): SseReader => {
     const isSecondHalf = isBlank && byte === LF && afterCr
     afterCr = byte === CR
     state = "start"
-    if (isBlank && !isSecondHalf) sink.onEvent()
+    if (isBlank && !isSecondHalf) endEvent()
+  }
+
+  const endEvent = (): void => {
+    hasData = false
+    sink.onEvent()
   }
 
   const beginLine = (byte: number): void => {
     matched = byte === DATA[0] ? 1 : 0
-    state = matched === 1 ? "prefix" : byte === OPEN_BRACE || byte === OPEN_BRACKET ? "json" : "other"
+    state = matched === 1 ? "prefix" : "other"
+    if (byte !== OPEN_BRACE && byte !== OPEN_BRACKET) return
+    endEvent()
+    state = "json"
   }
 
   const matchPrefix = (byte: number): void => {
     matched = byte === DATA[matched] ? matched + 1 : 0
     state = matched === DATA.length ? "space" : matched === 0 ? "other" : "prefix"
+    if (state !== "space") return
+    if (hasData) sink.onData(LINE_FEED, 0, 1)
+    hasData = true
   }
 
   const push = (chunk: Uint8Array): void => {
@@ -72,7 +86,10 @@ export const makeSseReader = (sink: SseSink): SseReader => {
         } else bom = BOM.length
       } else if (state === "json") {
         at = sink.onBareJson(chunk, at, end)
-        if (at < end) state = "other"
+        if (at < end) {
+          endEvent()
+          state = "other"
+        }
       } else if (byte === LF || byte === CR) {
         endLine(byte)
         at++

@@ -7,24 +7,24 @@ import { Option } from "effect"
 export interface RequestTarget {
   /** Begins with one slash; percent-encoding untouched. */
   readonly path: string
-  /** Without the credentials, with its `?`; or empty. */
+  /** Without what only the client may say, with its `?`; or empty. */
   readonly query: string
   /** Credentials found in the query, decoded. */
   readonly keys: ReadonlyArray<string>
 }
 
-/** RFC 3986 leaves it to the server that `k%65y` is `key`: names are compared decoded. */
-const CREDENTIALS: ReadonlySet<string> = new Set(["key", "access_token", "oauth_token"])
+/**
+ * Not for the upstream: credentials, and what would make the request another one than was metered. RFC 3986 leaves it
+ * to the server that `k%65y` is `key`: names are compared decoded.
+ */
+const CLIENT_ONLY: ReadonlySet<string> = new Set(["key", "access_token", "oauth_token", "$httpMethod"])
 
 /** Takes an absolute URL of this server, as `Request.url` is, apart. None: it is not one that may be forwarded. */
 export const requestTarget = (url: string): Option.Option<RequestTarget> => {
-  const start = url.indexOf("/", url.indexOf("://") + 3)
-  if (start < 8 || url.charCodeAt(start + 1) === SLASH) return Option.none()
-  const hash = url.indexOf("#", start)
-  const end = hash === -1 ? url.length : hash
-  const mark = url.indexOf("?", start)
-  if (mark === -1 || mark > end) return Option.some({ path: url.slice(start, end), query: "", keys: [] })
-  return Option.some({ path: url.slice(start, mark), ...withoutCredentials(url.slice(mark + 1, end)) })
+  const [, path, query] = ABSOLUTE_URL.exec(url) ?? []
+  if (path === undefined || path.startsWith("//") || REMOVED_BY_PARSERS.test(url)) return Option.none()
+  if (query === undefined) return Option.some({ path, query: "", keys: [] })
+  return Option.some({ path, ...withoutCredentials(query) })
 }
 
 /** The URL on the upstream's origin; none if it would be on any other. */
@@ -42,7 +42,11 @@ export const clientUrl = (upstreamOrigin: string, clientOrigin: string, url: str
   })
 }
 
-const SLASH = 0x2f
+/** Its path and its query. With a malformed `Host` header, `Request.url` is not one. */
+const ABSOLUTE_URL = /^https?:\/\/[^/?#]+(\/[^?#]*)(?:\?([^#]*))?/
+
+/** WHATWG URL, 4.4: with these in it, a URL that was checked is not the URL that is sent. */
+const REMOVED_BY_PARSERS = /[\t\n\r]/
 
 const withoutCredentials = (
   query: string,
@@ -51,7 +55,7 @@ const withoutCredentials = (
   const kept = query.split("&").filter((pair) => {
     const equals = pair.indexOf("=")
     const name = decode(equals === -1 ? pair : pair.slice(0, equals))
-    if (!CREDENTIALS.has(name)) return true
+    if (!CLIENT_ONLY.has(name)) return true
     if (name === "key" && equals !== -1) keys.push(decode(pair.slice(equals + 1)))
     return false
   })

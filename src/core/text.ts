@@ -8,9 +8,10 @@ export const TEXT_LIMIT = 256
 
 /**
  * A string that every PostgreSQL `text` column accepts: no NUL (SQLSTATE 22021), no lone surrogate (22P02 in jsonb),
- * at most `TEXT_LIMIT` long. Anything but a non-empty string is null.
+ * at most `TEXT_LIMIT` long. Anything else, and what leaves nothing, is null.
  */
 export const safeText = (value: unknown): string | null => {
-  if (typeof value !== "string" || value === "") return null
-  return value.slice(0, TEXT_LIMIT).replaceAll("\u0000", "").toWellFormed()
+  if (typeof value !== "string") return null
+  const text = value.slice(0, TEXT_LIMIT).replaceAll("\u0000", "").toWellFormed()
+  return text === "" ? null : text
 }

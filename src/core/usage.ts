@@ -41,12 +41,8 @@ export const contentUsage = (value: unknown): Option.Option<TokenUsage> => {
   const thoughtsTokens = count(value.thoughtsTokenCount)
   const toolUseTokens = count(value.toolUsePromptTokenCount)
   const rest = difference(totalTokens, [candidateTokens, thoughtsTokens, toolUseTokens])
-  const promptTokens =
-    value.promptTokenCount === undefined
-      ? rest === null
-        ? null
-        : Math.max(rest, 0)
-      : count(value.promptTokenCount)
+  const derived = rest === null ? null : Math.max(rest, 0)
+  const promptTokens = isAbsent(value.promptTokenCount) ? derived : count(value.promptTokenCount)
   return Option.some({
     promptTokens,
     candidateTokens,
@@ -64,7 +60,7 @@ export const contentUsage = (value: unknown): Option.Option<TokenUsage> => {
 export const embeddingUsage = (value: unknown): Option.Option<TokenUsage> => {
   if (!isRecord(value)) return Option.none()
   const promptTokens = count(value.promptTokenCount)
-  const totalTokens = value.totalTokenCount === undefined ? promptTokens : count(value.totalTokenCount)
+  const totalTokens = isAbsent(value.totalTokenCount) ? promptTokens : count(value.totalTokenCount)
   return Option.some({
     promptTokens,
     candidateTokens: 0,
@@ -94,12 +90,16 @@ const MAX_MODALITIES = 32
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+/** In the JSON of protocol buffers a null says what an absent field says. */
+const isAbsent = (value: unknown): boolean => value === undefined || value === null
+
 /** A count is a whole number that fits its column; int64 fields arrive as decimal strings (proto3 JSON mapping). */
 const count = (value: unknown): number | null => {
-  if (value === undefined || value === null) return 0
+  if (isAbsent(value)) return 0
   const number = typeof value === "string" && /^\d{1,10}$/.test(value) ? Number(value) : value
   if (typeof number !== "number" || !Number.isInteger(number)) return null
-  return number >= 0 && number <= INT32_MAX ? number : null
+  // `-0` is JSON too.
+  return number >= 0 && number <= INT32_MAX ? Math.abs(number) : null
 }
 
 /** What `total` leaves over after `parts`, negative when they do not fit in; null when any is unknown. */
