@@ -27,8 +27,6 @@ create table request_logs (
   service_tier      text
 ) partition by range (id);
 
-create index request_logs_by_key on request_logs (api_key_id, id);
-
 -- Where a row goes for whose day no partition was made. It should stay empty: making a day's partition fails while
 -- rows of that day are in here.
 create table request_logs_default partition of request_logs default;
@@ -47,6 +45,8 @@ declare
   day  date;
   name text;
 begin
+  -- One instance at a time: two that make the same table clash.
+  perform pg_advisory_xact_lock(hashtextextended('make_request_log_partitions', 0));
   for step in 0 .. days - 1 loop
     day := first_day + step;
     name := 'request_logs_' || to_char(day, 'YYYYMMDD');

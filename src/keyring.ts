@@ -9,7 +9,7 @@
 import { timingSafeEqual } from "node:crypto"
 import { Effect, Option, Result } from "effect"
 import { LRUCache } from "lru-cache"
-import { type ApiKey, parseApiKey } from "./core/apiKey.ts"
+import { type ApiKey, hashApiKey, KEY_LENGTH, parseApiKey } from "./core/apiKey.ts"
 import type { ApiError } from "./core/errors.ts"
 import type { StoredApiKey } from "./db/apiKeys.ts"
 import type { DatabaseError } from "./db/client.ts"
@@ -97,12 +97,14 @@ export const makeKeyring = (
 
   return {
     check: (text) => {
+      if (text.length !== KEY_LENGTH) return INVALID
+      const hash = hashApiKey(text)
+      const entry = confirmed.get(hash)
+      if (entry !== undefined && age(entry) < REFRESH) return Result.succeed(entry.id)
       const key = Option.getOrUndefined(parseApiKey(text))
-      if (key === undefined || refused.has(key.hash)) return INVALID
-      const entry = confirmed.get(key.hash)
-      if (entry === undefined) return ask(key)
-      if (age(entry) < REFRESH) return Result.succeed(entry.id)
+      if (key === undefined || refused.has(hash)) return INVALID
       const asked = ask(key)
+      if (entry === undefined) return asked
       return age(entry) < (entry.isDoubtful ? MAX_STALE : FRESH) ? Result.succeed(entry.id) : asked
     },
   }

@@ -76,7 +76,7 @@ const beginExchange = (
     observe,
     endWithoutAnswer: ({ reason }) => {
       // What was never sent was not a generation.
-      if (reason !== "unreachable")
+      if (reason !== "unreachable" && reason !== "unsent")
         end(reason === "aborted" ? "client_aborted" : "upstream_failed", null, null)
     },
   }

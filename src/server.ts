@@ -15,6 +15,7 @@ import { makeMeter } from "./meter.ts"
 import { type Channel, makeChannel } from "./recorder/channel.ts"
 import { makeWriter } from "./recorder/writer.ts"
 import { makeApp } from "./routes/app.ts"
+import { IDLE_SECONDS } from "./routes/proxy.ts"
 import { version } from "./version.ts"
 
 /** What of the configuration is about serving, not about where to store. */
@@ -42,8 +43,8 @@ const CUT_WITHIN = Duration.seconds(1)
 /** Far below the days that partitions are made ahead. */
 const PARTITION_INTERVAL = Duration.hours(6)
 
-/** Idle time of a connection outside of proxied calls, in seconds. */
-const IDLE_SECONDS = 30
+/** The largest file that the Gemini API takes is 2 GB, in one request. */
+const MAX_BODY_BYTES = 4 * 1024 ** 3
 
 export const startServer = (
   config: ServerConfig,
@@ -94,7 +95,15 @@ const listen = (
 ): Effect.Effect<string, ListenError, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.try({
-      try: () => app.listen({ hostname: config.host, port: config.port, idleTimeout: IDLE_SECONDS }),
+      try: () =>
+        app.listen({
+          hostname: config.host,
+          port: config.port,
+          idleTimeout: IDLE_SECONDS,
+          maxRequestBodySize: MAX_BODY_BYTES,
+          // Elysia's default lets two servers share a port in silence.
+          reusePort: false,
+        }),
       catch: () =>
         new ListenError({
           message: `Cannot listen on ${config.host}:${config.port}: it is in use or not allowed. Set HOST or PORT.`,

@@ -8,8 +8,8 @@ import { type RequestTarget, upstreamUrl } from "./core/target.ts"
 
 /** The upstream gave no answer. The cause is not kept: it holds the URL. */
 export class UpstreamError extends Data.TaggedError("UpstreamError")<{
-  /** `unreachable`: the request was not sent. Of the others that is not known. */
-  readonly reason: "unreachable" | "broken" | "timeout" | "aborted"
+  /** `unsent`: the client hung up before. `unreachable`: it could not be sent. Of the others that is not known. */
+  readonly reason: "unsent" | "unreachable" | "broken" | "timeout" | "aborted"
 }> {}
 
 export interface UpstreamOptions {
@@ -26,32 +26,36 @@ export const callUpstream = (
   target: RequestTarget,
 ): Effect.Effect<Response, UpstreamError> =>
   Option.match(upstreamUrl(origin, target), {
-    onNone: () => Effect.fail(new UpstreamError({ reason: "unreachable" })),
-    onSome: (url) =>
-      Effect.tryPromise({
-        try: async () =>
-          fetch(url, {
-            method: request.method,
-            headers: upstreamHeaders(request.headers, apiKey),
-            body: isSmall(request.headers) ? await request.arrayBuffer() : request.body,
-            signal: request.signal,
-            redirect: "manual",
-            decompress: false,
-          }),
-        catch: toUpstreamError,
-      }),
+    onNone: () => Effect.fail(new UpstreamError({ reason: "unsent" })),
+    onSome: (url) => Effect.tryPromise({ try: () => send(url, request, apiKey), catch: toUpstreamError }),
   })
 
-const isSmall = (headers: Headers): boolean => {
-  const length = headers.get("content-length")
-  return length !== null && Number(length) <= SMALL_BODY
+const send = async (url: string, request: Request, apiKey: string): Promise<Response> => {
+  const headers = upstreamHeaders(request.headers, apiKey)
+  const length = request.body === null ? null : request.headers.get("content-length")
+  // Bun frames a stream by this header, and by chunks without it.
+  if (length !== null) headers["content-length"] = length
+  const isSmall = length !== null && Number(length) <= SMALL_BODY
+  return fetch(url, {
+    method: request.method,
+    headers,
+    body: isSmall ? await readBody(request) : request.body,
+    signal: request.signal,
+    redirect: "manual",
+    decompress: false,
+  })
 }
+
+const readBody = (request: Request): Promise<ArrayBuffer> =>
+  request.arrayBuffer().catch(() => {
+    throw new UpstreamError({ reason: "unsent" })
+  })
 
 const UNREACHABLE =
   /^(ConnectionRefused|ECONNREFUSED|FailedToOpenSocket|ENOTFOUND|EAI_AGAIN|DNS\w*|\w*CERT\w*|EHOSTUNREACH|ENETUNREACH)$/
 
 export const toUpstreamError = (cause: unknown): UpstreamError =>
-  new UpstreamError({ reason: reasonOf(cause) })
+  cause instanceof UpstreamError ? cause : new UpstreamError({ reason: reasonOf(cause) })
 
 const reasonOf = (cause: unknown): UpstreamError["reason"] => {
   if (!(cause instanceof Error)) return "broken"

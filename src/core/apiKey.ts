@@ -18,6 +18,8 @@ const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const ID_LENGTH = 8
 const SECRET_LENGTH = 32
 const CHECKSUM_LENGTH = 6
+/** Of every key, in characters. */
+export const KEY_LENGTH = 3 + ID_LENGTH + 1 + SECRET_LENGTH + CHECKSUM_LENGTH
 const FORMAT = /^tm_([0-9A-Za-z]{8})_[0-9A-Za-z]{38}$/
 
 /** Bytes of randomness that a key is made of: 16 more bytes than its digits hold, so that the digits are not skewed. */

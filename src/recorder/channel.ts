@@ -44,6 +44,9 @@ export const makeChannel = Effect.fnUntraced(function* <A>(
 ): Effect.fn.Return<Channel<A>, never, Scope.Scope> {
   const queue = yield* Queue.bounded<A, Cause.Done>(options.capacity)
   const settled = yield* Latch.make(true)
+  /** Open while a whole batch is queued, and when no more will come. */
+  const full = yield* Latch.make()
+  let isClosing = false
   let offered = 0
   let written = 0
   let failed = 0
@@ -54,13 +57,17 @@ export const makeChannel = Effect.fnUntraced(function* <A>(
     if (isSettled()) Latch.openUnsafe(settled)
   }
 
-  // peek parks the fiber while nothing comes; an interrupted takeBetween has taken nothing.
+  const isFull = () => Queue.sizeUnsafe(queue) >= options.batchSize
+
+  // peek parks the fiber while nothing comes. Waiting at the latch, and not for so many in the queue, keeps offers cheap.
   const nextBatch = Queue.peek(queue).pipe(
-    Effect.andThen(Queue.takeBetween(queue, options.batchSize, options.batchSize)),
-    Effect.timeoutOrElse({
-      duration: options.batchWindow,
-      orElse: () => Queue.takeBetween(queue, 1, options.batchSize),
-    }),
+    Effect.andThen(Effect.timeoutOption(full.await, options.batchWindow)),
+    Effect.andThen(Queue.takeBetween(queue, 1, options.batchSize)),
+    Effect.tap(() =>
+      Effect.sync(() => {
+        if (!isFull() && !isClosing) Latch.closeUnsafe(full)
+      }),
+    ),
   )
 
   const writeBatch = (batch: ReadonlyArray<A>) =>
@@ -91,7 +98,11 @@ export const makeChannel = Effect.fnUntraced(function* <A>(
 
   // Finalizers run last in, first out: the door closes and the fiber drains before the scope interrupts it.
   yield* Effect.addFinalizer(() =>
-    Queue.end(queue).pipe(
+    Effect.sync(() => {
+      isClosing = true
+      Queue.endUnsafe(queue)
+      Latch.openUnsafe(full)
+    }).pipe(
       Effect.andThen(Fiber.await(fiber)),
       Effect.interruptible,
       Effect.timeoutOption(options.drainWithin),
@@ -107,11 +118,12 @@ export const makeChannel = Effect.fnUntraced(function* <A>(
 
   return {
     offer: (item) => {
+      if (isSettled()) Latch.closeUnsafe(settled)
       offered++
-      Latch.closeUnsafe(settled)
-      if (Queue.offerUnsafe(queue, item)) return
-      refused++
-      settle()
+      if (!Queue.offerUnsafe(queue, item)) {
+        refused++
+        settle()
+      } else if (isFull()) Latch.openUnsafe(full)
     },
     counts: () => ({ offered, written, failed, refused }),
     settled: settled.await,

@@ -11,4 +11,9 @@ export interface AppOptions extends ProxyOptions {
 }
 
 export const makeApp = (options: AppOptions) =>
-  new Elysia().use(errors).use(health(options)).use(proxy(options)).use(docs(options))
+  // Or Elysia takes a host name of less than four characters for a part of the path.
+  new Elysia({ handler: { standardHostname: false } })
+    .use(errors)
+    .use(health(options))
+    .use(proxy(options))
+    .use(docs(options))

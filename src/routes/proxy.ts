@@ -10,7 +10,7 @@ import { operationOf } from "../core/operation.ts"
 import { clientUrl, requestTarget } from "../core/target.ts"
 import type { Keyring } from "../keyring.ts"
 import type { Meter } from "../meter.ts"
-import { relayBody } from "../relay.ts"
+import { type BodyObserver, relayBody } from "../relay.ts"
 import { callUpstream, type UpstreamError, type UpstreamOptions } from "../upstream.ts"
 import { authenticate } from "./auth.ts"
 import { errorResponse } from "./errors.ts"
@@ -21,6 +21,9 @@ export interface ProxyOptions {
   readonly meter: Meter
 }
 
+/** Idle time of a client's connection, in seconds, outside of proxied calls. */
+export const IDLE_SECONDS = 30
+
 /** Every version that the API has had; `upload` and `download` are its media endpoints. */
 const PREFIXES = ["/v1", "/v1beta", "/v1alpha", "/v1beta2", "/v1beta3", "/upload", "/download"] as const
 
@@ -30,10 +33,13 @@ export const proxy = (options: ProxyOptions) => {
     app.all(
       `${prefix}/*`,
       ({ request, server }) => {
-        // A thinking model is silent for longer than any idle timeout that suits the other paths.
+        // A thinking model is silent for longer than any idle timeout that suits the connection otherwise.
         server?.timeout(request, 0)
+        const patience = { end: () => server?.timeout(request, IDLE_SECONDS) }
         return Effect.runPromise(
-          forward(options, request).pipe(Effect.catch((error) => Effect.succeed(errorResponse(error)))),
+          forward(options, request, patience).pipe(
+            Effect.catch((error) => Effect.succeed(errorResponse(error))),
+          ),
         )
       },
       { parse: "none", detail: { hide: true } },
@@ -44,7 +50,9 @@ export const proxy = (options: ProxyOptions) => {
 const forward = Effect.fnUntraced(function* (
   options: ProxyOptions,
   request: Request,
+  patience: { readonly end: () => void },
 ): Effect.fn.Return<Response, ApiError> {
+  if (!METHODS.has(request.method)) return yield* Effect.fail(BAD_METHOD)
   const target = Option.getOrUndefined(requestTarget(request.url))
   if (target === undefined) return yield* Effect.fail(BAD_TARGET)
   const apiKeyId = yield* authenticate(options.keyring, request.headers, target.keys)
@@ -56,12 +64,20 @@ const forward = Effect.fnUntraced(function* (
   )
   const { status, statusText } = answer
   const headers = clientHeaders(answer.headers, rewriter(options.upstream.origin, request.url))
-  const body = yield* relayBody(answer, request.signal, exchange.observe(answer)).pipe(
+  const observer = exchange.observe(answer)
+  const onEnd: BodyObserver["onEnd"] = (ending) => {
+    patience.end()
+    return observer.onEnd(ending)
+  }
+  const body = yield* relayBody(answer.body, request.signal, { ...observer, onEnd }).pipe(
     Effect.mapError(toApiError),
   )
   return new Response(body, { status, statusText, headers })
 })
 
+/** TRACE and CONNECT are not among them: an upstream that knows them would send our key back, or open a tunnel. */
+const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+const BAD_METHOD: ApiError = { _tag: "BadRequest", reason: "The Gemini API has no such HTTP method." }
 const BAD_TARGET: ApiError = { _tag: "BadRequest", reason: "The request target or Host header is not valid." }
 
 const toApiError = ({ reason }: UpstreamError): ApiError => {
@@ -70,6 +86,7 @@ const toApiError = ({ reason }: UpstreamError): ApiError => {
       return { _tag: "UpstreamUnreachable" }
     case "timeout":
       return { _tag: "UpstreamTimeout" }
+    case "unsent":
     case "broken":
     case "aborted":
       return { _tag: "UpstreamBroken" }
