@@ -5,11 +5,17 @@ import { type ApiError, errorBody, toWire } from "../core/errors.ts"
 export const errorResponse = (error: ApiError): Response =>
   Response.json(errorBody(error), { status: toWire(error).code, headers: { "cache-control": "no-store" } })
 
+export const BAD_TARGET: ApiError = {
+  _tag: "BadRequest",
+  reason: "The request target or Host header is not valid.",
+}
+
 /** For every route of the app. A defect is answered without its message, which may hold anything. */
-export const errors = new Elysia({ name: "errors" }).onError({ as: "global" }, ({ code }) => {
+export const errors = new Elysia({ name: "errors" }).onError({ as: "global" }, ({ code, request }) => {
   switch (code) {
     case "NOT_FOUND":
-      return errorResponse({ _tag: "NotFound" })
+      // With a malformed Host header, Request.url is relative, and no route can be found by it.
+      return errorResponse(URL.canParse(request.url) ? { _tag: "NotFound" } : BAD_TARGET)
     case "VALIDATION":
     case "PARSE":
     case "INVALID_COOKIE_SIGNATURE":

@@ -10,10 +10,10 @@ import { operationOf } from "../core/operation.ts"
 import { clientUrl, requestTarget } from "../core/target.ts"
 import type { Keyring } from "../keyring.ts"
 import type { Meter } from "../meter.ts"
-import { type BodyObserver, relayBody } from "../relay.ts"
+import { relayBody } from "../relay.ts"
 import { callUpstream, type UpstreamError, type UpstreamOptions } from "../upstream.ts"
 import { authenticate } from "./auth.ts"
-import { errorResponse } from "./errors.ts"
+import { BAD_TARGET, errorResponse } from "./errors.ts"
 
 export interface ProxyOptions {
   readonly keyring: Keyring
@@ -35,22 +35,23 @@ export const proxy = (options: ProxyOptions) => {
       ({ request, server }) => {
         // A thinking model is silent for longer than any idle timeout that suits the connection otherwise.
         server?.timeout(request, 0)
-        const patience = { end: () => server?.timeout(request, IDLE_SECONDS) }
-        return Effect.runPromise(
-          forward(options, request, patience).pipe(
-            Effect.catch((error) => Effect.succeed(errorResponse(error))),
-          ),
-        )
+        const onEnd = () => server?.timeout(request, IDLE_SECONDS)
+        const onError = (error: ApiError) => {
+          onEnd()
+          return Effect.succeed(errorResponse(error))
+        }
+        return Effect.runPromise(Effect.catch(forward(options, request, onEnd), onError))
       },
       { parse: "none", detail: { hide: true } },
     )
   return app
 }
 
+/** `onEnd` is called once nothing more is to come from the upstream. */
 const forward = Effect.fnUntraced(function* (
   options: ProxyOptions,
   request: Request,
-  patience: { readonly end: () => void },
+  onEnd: () => void,
 ): Effect.fn.Return<Response, ApiError> {
   if (!METHODS.has(request.method)) return yield* Effect.fail(BAD_METHOD)
   const target = Option.getOrUndefined(requestTarget(request.url))
@@ -65,20 +66,19 @@ const forward = Effect.fnUntraced(function* (
   const { status, statusText } = answer
   const headers = clientHeaders(answer.headers, rewriter(options.upstream.origin, request.url))
   const observer = exchange.observe(answer)
-  const onEnd: BodyObserver["onEnd"] = (ending) => {
-    patience.end()
-    return observer.onEnd(ending)
-  }
-  const body = yield* relayBody(answer.body, request.signal, { ...observer, onEnd }).pipe(
-    Effect.mapError(toApiError),
-  )
+  const body = yield* relayBody(answer.body, request.signal, {
+    onChunk: observer.onChunk,
+    onEnd: (ending) => {
+      onEnd()
+      return observer.onEnd(ending)
+    },
+  }).pipe(Effect.mapError(toApiError))
   return new Response(body, { status, statusText, headers })
 })
 
 /** TRACE and CONNECT are not among them: an upstream that knows them would send our key back, or open a tunnel. */
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 const BAD_METHOD: ApiError = { _tag: "BadRequest", reason: "The Gemini API has no such HTTP method." }
-const BAD_TARGET: ApiError = { _tag: "BadRequest", reason: "The request target or Host header is not valid." }
 
 const toApiError = ({ reason }: UpstreamError): ApiError => {
   switch (reason) {
