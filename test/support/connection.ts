@@ -24,7 +24,8 @@ export type Ending = "ended" | "reset"
 /** Bytes read ahead of the test before the socket is left alone, so that the peer feels it. */
 const READ_AHEAD = 64 * 1024
 
-const PATIENCE = 5_000
+/** Less than a test may take, so that it is this that fails. */
+const PATIENCE = 4_000
 
 /** Waits for `promise`, but not for ever: past the limit the test fails, and says what it waited for. */
 export const soon = async <A>(what: string, promise: Promise<A>, millis = PATIENCE): Promise<A> => {
@@ -53,7 +54,7 @@ const attach = (socket: Socket<Wired>): Connection => {
 
   socket.data.events = {
     data: (bytes) => {
-      arrived.push(Uint8Array.from(bytes))
+      arrived.push(Buffer.from(bytes))
       ahead += bytes.length
       if (ahead > READ_AHEAD) socket.pause()
       wake()

@@ -18,15 +18,14 @@ export interface RawUpstream {
   readonly url: string
   /** The next request, once its head is there. */
   readonly next: () => Promise<Arrival>
-  /** How many requests have arrived. */
-  readonly count: () => number
+  /** How many requests have arrived and were not taken. */
+  readonly pending: () => number
   readonly stop: () => void
 }
 
 export const startRawUpstream = (): RawUpstream => {
   const arrivals: Array<Arrival> = []
   let wake = () => {}
-  let count = 0
 
   const serve = async (connection: Connection): Promise<void> => {
     for (;;) {
@@ -49,7 +48,6 @@ export const startRawUpstream = (): RawUpstream => {
         await body()
         await connection.write(head(`HTTP/1.1 ${status}`, [...fields, ["transfer-encoding", "chunked"]]))
       }
-      count++
       arrivals.push({ ...message, nextChunk, body, connection, answer, beginChunked })
       wake()
       // The next request on this connection begins where this one ends.
@@ -72,7 +70,7 @@ export const startRawUpstream = (): RawUpstream => {
   return {
     url: `http://127.0.0.1:${listener.port}`,
     next: () => soon("a request at the upstream", take()),
-    count: () => count,
+    pending: () => arrivals.length,
     stop: listener.stop,
   }
 }
