@@ -50,6 +50,9 @@ const Logging = Logger.layer([Logger.withConsoleError(Logger.formatJson)])
 const USAGE_ERROR = 2
 const SECOND_SIGNAL = 130
 
+/** `bun run` passes on what a terminal has sent to the whole group: a signal so soon after another is the same one, in milliseconds. */
+const SAME_SIGNAL = 500
+
 /** Errors of the command line were shown, with the help, where they were found. */
 const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
   if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return 0
@@ -60,10 +63,11 @@ const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
 }
 
 const run = Runtime.makeRunMain(({ fiber }) => {
-  let stopping = false
+  let stoppingSince: number | null = null
   const stop = () => {
-    if (stopping) process.exit(SECOND_SIGNAL)
-    stopping = true
+    const now = performance.now()
+    if (stoppingSince !== null && now - stoppingSince > SAME_SIGNAL) process.exit(SECOND_SIGNAL)
+    stoppingSince ??= now
     fiber.interruptUnsafe()
   }
   process.on("SIGINT", stop)

@@ -57,6 +57,9 @@ test.each(["SIGTERM", "SIGINT"] as const)(
   },
 )
 
+/** In milliseconds: signals that follow each other so closely are one. */
+const SAME_SIGNAL = 500
+
 test("a stop lets a stream finish, records it, takes nothing new, and exits with 0", async () => {
   await using serving = await startRawServing(QUICK)
   const { arrival, answer } = await beginStream(serving)
@@ -76,8 +79,21 @@ test("a stop by a second signal exits at once, and not with 0", async () => {
   await beginStream(serving)
   serving.program.signal("SIGTERM")
   await untilRefused(serving.program.url)
+  await Bun.sleep(SAME_SIGNAL + 100)
   serving.program.signal("SIGTERM")
   expect(await exitOf(serving.program, 1_000)).toBe(130)
+})
+
+test("a stop by one Ctrl-C that arrives twice, as under `bun run`, lets a stream finish", async () => {
+  await using serving = await startRawServing(QUICK)
+  const { arrival, answer } = await beginStream(serving)
+  serving.program.signal("SIGINT")
+  serving.program.signal("SIGINT")
+  await untilRefused(serving.program.url)
+  await arrival.connection.write(LAST_CHUNK)
+  await answer.body()
+  expect(await exitOf(serving.program)).toBe(0)
+  expect(await serving.rows(1)).toHaveLength(1)
 })
 
 test("a stop cuts a stream when SHUTDOWN_GRACE is over, and records what it had", async () => {
