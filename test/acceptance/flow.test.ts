@@ -163,8 +163,6 @@ test("a client that hangs up before its request is whole leaves no row", async (
   expect((await gateway.rows(before + 1)).length).toBe(before + 1)
 })
 
-test.todo("a connection that is idle after a refusal is closed in time: Bun's own limit stays off")
-
 test("a client that hangs up in the middle of its upload closes the upstream's connection", async () => {
   const call = await gateway.send({ target: UPLOAD, fields: [["Content-Length", "1000000"]], body: "" })
   await call.connection.write("the first part")

@@ -82,7 +82,7 @@ describe("a successful generateContent", () => {
     const answer = await call.answer()
     await answer.nextChunk()
     await Bun.sleep(HOLD)
-    await arrival.connection.write(LAST_CHUNK)
+    await arrival.connection.write(Buffer.concat([chunk(event({})), LAST_CHUNK]))
     await answer.body()
     const { ttft_ms, latency_ms } = (await gateway.rows(before + 1)).at(-1) as Readonly<
       Record<string, number>

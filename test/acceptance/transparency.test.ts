@@ -21,14 +21,11 @@ const bytesOf = (text: string): Uint8Array => Buffer.from(text)
 const everyByte = (times: number): Uint8Array =>
   Buffer.from(Array.from({ length: 256 * times }, (_, index) => index % 256))
 
-/** How a connection frames a body is each hop's own affair. */
-const FRAMING = new Set(["transfer-encoding", "connection", "keep-alive"])
-
-/** End-to-end headers, in no order: names are case-insensitive and HTTP lets a proxy join lines of one name. */
+/** In no order: names are case-insensitive and HTTP lets a proxy join lines of one name. Framing is each hop's own. */
 const endToEnd = ({ fields }: Message): ReadonlyArray<string> =>
   fields
     .map(([name, value]) => `${name.toLowerCase()}: ${value}`)
-    .filter((line) => !FRAMING.has(line.slice(0, line.indexOf(":"))))
+    .filter((line) => !line.startsWith("transfer-encoding:"))
     .sort()
 
 const DATE = ["Date", "Tue, 15 Nov 1994 08:12:31 GMT"] as const

@@ -1,5 +1,5 @@
 /** The proxied paths without sockets: the app is called directly, and an invented Gemini answers its `fetch`. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, spyOn, test } from "bun:test"
 import { FetchInterceptor } from "@mswjs/interceptors/fetch/web"
 import { Result } from "effect"
 import { HttpResponse, http } from "msw"
@@ -8,6 +8,8 @@ import type { RequestLog } from "../../src/core/requestLog.ts"
 import type { KeyCheck } from "../../src/keyring.ts"
 import { makeMeter } from "../../src/meter.ts"
 import { makeApp } from "../../src/routes/app.ts"
+import { head } from "../support/message.ts"
+import { send } from "../support/rawClient.ts"
 
 const ORIGIN = "https://gemini.example"
 const GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
@@ -36,19 +38,21 @@ const GOOD: KeyCheck = Result.succeed(KEY_ID)
 const REFUSED: KeyCheck = Result.fail({ _tag: "ApiKeyInvalid" })
 const UNKNOWABLE: KeyCheck = Result.fail({ _tag: "KeysUnavailable" })
 
-const call = (target: string, check: KeyCheck | Promise<KeyCheck> = GOOD, init: RequestInit = {}) =>
+const appWith = (check: KeyCheck | Promise<KeyCheck>) =>
   makeApp({
     keyring: { check: () => check },
     upstream: { origin: ORIGIN, apiKey: "upstream-key" },
     meter: makeMeter((log) => logs.push(log)),
     isReady: () => true,
     version: "0.0.0",
-  }).handle(
+  })
+
+const call = (target: string, check: KeyCheck | Promise<KeyCheck> = GOOD) =>
+  appWith(check).handle(
     new Request(`http://localhost${target}`, {
       method: "POST",
       headers: { "x-goog-api-key": "client-key", "content-length": "2" },
       body: "{}",
-      ...init,
     }),
   )
 
@@ -146,5 +150,31 @@ describe("a client whose key", () => {
   test("is accepted by the database passes", async () => {
     answerWith(() => HttpResponse.json({}))
     expect((await call(GENERATE, Promise.resolve(GOOD))).status).toBe(200)
+  })
+})
+
+describe("a connection", () => {
+  test.each<[string, KeyCheck, () => Response]>([
+    ["an answer", GOOD, () => HttpResponse.json({})],
+    ["a stream", GOOD, () => new HttpResponse(streamOf(event(5), (controller) => controller.close()))],
+    ["an upstream that failed", GOOD, () => HttpResponse.error()],
+    ["a refusal", REFUSED, () => HttpResponse.json({})],
+  ])("may be idle without limit during a call, and not after it (%s)", async (_, check, answer) => {
+    answerWith(answer)
+    const { server } = appWith(check).listen({ hostname: "127.0.0.1", port: 0 })
+    if (server === null) throw new Error("the app does not listen")
+    const limits = spyOn(server, "timeout")
+    const request = head(`POST ${GENERATE} HTTP/1.1`, [
+      ["Host", server.url.host],
+      ["x-goog-api-key", "client-key"],
+      ["Content-Length", "0"],
+    ])
+    const { answer: answered, connection } = await send(server.url.origin, request)
+    await (await answered()).body()
+    connection.end()
+    await server.stop(true)
+    const seconds = limits.mock.calls.map(([, limit]) => limit)
+    expect(seconds[0]).toBe(0)
+    expect(seconds.at(-1)).toBeGreaterThan(0)
   })
 })
