@@ -2,12 +2,12 @@
  * The server as one scoped value, on a database that is open: recorder, app, listener, in this order, and undone in the
  * reverse: stop accepting, let streams finish, write what is queued. Leaving the scope is the shutdown.
  */
-import { Data, Duration, Effect, Latch, Option, Redacted, Schedule, type Scope } from "effect"
+import { Data, Duration, Effect, Fiber, Latch, Option, Redacted, Schedule, type Scope } from "effect"
 import type { AppConfig, StorageConfig } from "./config.ts"
 import type { RequestLog } from "./core/requestLog.ts"
 import { findApiKey } from "./db/apiKeys.ts"
 import type { Database } from "./db/database.ts"
-import { migrate } from "./db/migrate.ts"
+import { type MigrationChanged, migrate } from "./db/migrate.ts"
 import { makePartitions } from "./db/partitions.ts"
 import { insertRequestLogs } from "./db/requestLogs.ts"
 import { makeKeyring } from "./keyring.ts"
@@ -49,7 +49,7 @@ const MAX_BODY_BYTES = 4 * 1024 ** 3
 export const startServer = (
   config: ServerConfig,
   database: Database,
-): Effect.Effect<RunningServer, ListenError, Scope.Scope> =>
+): Effect.Effect<RunningServer, ListenError | MigrationChanged, Scope.Scope> =>
   Effect.gen(function* () {
     const isReady = yield* prepareDatabase(database)
     const recorder = yield* makeChannel<RequestLog>({
@@ -71,12 +71,15 @@ export const startServer = (
   })
 
 /** Migrates, and keeps partitions ahead, for as long as it takes: a database that is away must not keep the server down. */
-const prepareDatabase = ({ admin }: Database): Effect.Effect<() => boolean, never, Scope.Scope> =>
+const prepareDatabase = ({ admin }: Database): Effect.Effect<() => boolean, MigrationChanged, Scope.Scope> =>
   Effect.gen(function* () {
     const ready = yield* Latch.make()
     const prepare = Effect.andThen(migrate(admin), makePartitions(admin)).pipe(
-      Effect.tapError(({ code }) => Effect.logWarning("the database cannot be used yet", { code })),
-      Effect.retry(Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")])),
+      Effect.tapErrorTag("DatabaseError", ({ code }) =>
+        Effect.logWarning("the database cannot be used yet", { code }),
+      ),
+      Effect.retry({ schedule: RETRY, while: ({ _tag }) => _tag === "DatabaseError" }),
+      Effect.catchTag("DatabaseError", () => Effect.never),
       Effect.andThen(ready.open),
     )
     const keepAhead = makePartitions(admin).pipe(
@@ -84,10 +87,13 @@ const prepareDatabase = ({ admin }: Database): Effect.Effect<() => boolean, neve
       Effect.ignore,
       Effect.repeat(Schedule.spaced(PARTITION_INTERVAL)),
     )
-    yield* Effect.forkScoped(Effect.andThen(prepare, keepAhead))
-    yield* Effect.timeoutOption(ready.await, START_PATIENCE)
+    const preparing = yield* Effect.forkScoped(prepare)
+    yield* Effect.forkScoped(Effect.andThen(ready.await, keepAhead))
+    yield* Effect.timeoutOption(Fiber.join(preparing), START_PATIENCE)
     return () => Latch.isOpen(ready)
   })
+
+const RETRY = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")])
 
 const listen = (
   app: ReturnType<typeof makeApp>,
@@ -100,6 +106,8 @@ const listen = (
           hostname: config.host,
           port: config.port,
           idleTimeout: IDLE_SECONDS,
+          // Elysia's default is Bun's development mode, which shows errors to clients.
+          development: false,
           maxRequestBodySize: MAX_BODY_BYTES,
           // Elysia's default lets two servers share a port in silence.
           reusePort: false,

@@ -2,7 +2,7 @@
  * The one call to the upstream: to the pinned origin alone, following no redirect and decoding nothing. What becomes of
  * the answer is not decided here.
  */
-import { Data, Effect, Option } from "effect"
+import { Data, Option, Result } from "effect"
 import { upstreamHeaders } from "./core/headers.ts"
 import { type RequestTarget, upstreamUrl } from "./core/target.ts"
 
@@ -20,15 +20,19 @@ export interface UpstreamOptions {
 /** A request body up to this size is read before the call: streaming a small one costs a third of the throughput. */
 const SMALL_BODY = 64 * 1024
 
-export const callUpstream = (
+export const callUpstream = async (
   { origin, apiKey }: UpstreamOptions,
   request: Request,
   target: RequestTarget,
-): Effect.Effect<Response, UpstreamError> =>
-  Option.match(upstreamUrl(origin, target), {
-    onNone: () => Effect.fail(new UpstreamError({ reason: "unsent" })),
-    onSome: (url) => Effect.tryPromise({ try: () => send(url, request, apiKey), catch: toUpstreamError }),
-  })
+): Promise<Result.Result<Response, UpstreamError>> => {
+  const url = Option.getOrUndefined(upstreamUrl(origin, target))
+  if (url === undefined) return Result.fail(new UpstreamError({ reason: "unsent" }))
+  try {
+    return Result.succeed(await send(url, request, apiKey))
+  } catch (cause) {
+    return Result.fail(toUpstreamError(cause))
+  }
+}
 
 const send = async (url: string, request: Request, apiKey: string): Promise<Response> => {
   const headers = upstreamHeaders(request.headers, apiKey)
@@ -36,7 +40,7 @@ const send = async (url: string, request: Request, apiKey: string): Promise<Resp
   // Bun frames a stream by this header, and by chunks without it.
   if (length !== null) headers["content-length"] = length
   const isSmall = length !== null && Number(length) <= SMALL_BODY
-  return fetch(url, {
+  const answer = await fetch(url, {
     method: request.method,
     headers,
     body: isSmall ? await readBody(request) : request.body,
@@ -44,6 +48,10 @@ const send = async (url: string, request: Request, apiKey: string): Promise<Resp
     redirect: "manual",
     decompress: false,
   })
+  if (answer.status >= 200 && answer.status <= 599) return answer
+  // HTTP has no such final status (RFC 9110, 15), and no response can be made with it.
+  await answer.body?.cancel()
+  throw new UpstreamError({ reason: "broken" })
 }
 
 const readBody = (request: Request): Promise<ArrayBuffer> =>
@@ -52,7 +60,7 @@ const readBody = (request: Request): Promise<ArrayBuffer> =>
   })
 
 const UNREACHABLE =
-  /^(ConnectionRefused|ECONNREFUSED|FailedToOpenSocket|ENOTFOUND|EAI_AGAIN|DNS\w*|\w*CERT\w*|EHOSTUNREACH|ENETUNREACH)$/
+  /^(ConnectionRefused|ECONNREFUSED|FailedToOpenSocket|ENOTFOUND|EAI_AGAIN|DNS\w*|\w*CERT\w*|UNABLE_TO_\w+|EHOSTUNREACH|ENETUNREACH)$/
 
 export const toUpstreamError = (cause: unknown): UpstreamError =>
   cause instanceof UpstreamError ? cause : new UpstreamError({ reason: reasonOf(cause) })

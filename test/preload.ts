@@ -7,6 +7,9 @@ export const atEndOfRun = (finalizer: () => Promise<void>): void => {
   finalizers.push(finalizer)
 }
 
+/** Stopping PostgreSQL on a busy machine takes longer than Bun's default of 5 seconds. */
+const PUT_AWAY_WITHIN = 60_000
+
 afterAll(async () => {
   for (const finalizer of finalizers.splice(0).reverse()) await finalizer()
-})
+}, PUT_AWAY_WITHIN)

@@ -4,13 +4,13 @@ import { type ConfigError, readConfig, StorageConfig } from "../config.ts"
 import type { DatabaseError } from "../db/client.ts"
 import { type Database, openDatabase } from "../db/database.ts"
 import type { EmbeddedDatabaseError } from "../db/embedded/error.ts"
-import { migrate } from "../db/migrate.ts"
+import { type MigrationChanged, migrate } from "../db/migrate.ts"
 import { makePartitions } from "../db/partitions.ts"
 import { withProgress } from "../progress.ts"
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-export type StorageError = ConfigError | EmbeddedDatabaseError | DatabaseError
+export type StorageError = ConfigError | EmbeddedDatabaseError | DatabaseError | MigrationChanged
 
 /** Opens the configured database, migrated: also while `serve` runs on it. */
 export const migratedDatabase = (

@@ -83,7 +83,7 @@ export const toWire = (error: ApiError): WireError => {
     case "UpstreamTimeout":
       return wire(504, "DEADLINE_EXCEEDED", "The Gemini API did not answer in time.", "UPSTREAM_TIMEOUT")
     case "Internal":
-      return wire(500, "INTERNAL", "Internal error of the gateway. The call was not forwarded.", "INTERNAL")
+      return wire(500, "INTERNAL", "Internal error of the gateway.", "INTERNAL")
   }
 }
 

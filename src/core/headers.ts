@@ -36,7 +36,11 @@ const CLIENT_ONLY: ReadonlySet<string> = new Set([
   "x-real-ip",
 ])
 
-const CLIENT_ONLY_PREFIXES = ["x-forwarded-", "sec-", "cf-"] as const
+const isClientOnly = (name: string): boolean =>
+  CLIENT_ONLY.has(name) ||
+  name.startsWith("x-forwarded-") ||
+  name.startsWith("sec-") ||
+  name.startsWith("cf-")
 
 /** About the upstream's connection and origin, not the answer: cookies and alternative services (RFC 7838) of another host. */
 const UPSTREAM_ONLY: ReadonlySet<string> = new Set(["set-cookie", "alt-svc"])
@@ -48,9 +52,7 @@ export const upstreamHeaders = (incoming: Headers, upstreamKey: string): Record<
   const nominated = nominatedBy(incoming.get("connection"))
   const headers: Record<string, string> = {}
   for (const [name, value] of incoming as Pairs) {
-    if (HOP_BY_HOP.has(name) || CLIENT_ONLY.has(name) || nominated?.has(name)) continue
-    if (CLIENT_ONLY_PREFIXES.some((prefix) => name.startsWith(prefix))) continue
-    headers[name] = value
+    if (!HOP_BY_HOP.has(name) && !isClientOnly(name) && !nominated?.has(name)) headers[name] = value
   }
   // Bun adds an accept-encoding of its own where there is none; an answer must not be compressed that nobody asked to be.
   headers["accept-encoding"] ??= "identity"
@@ -77,6 +79,7 @@ const URL_HEADERS = ["x-goog-upload-url", "x-goog-upload-control-url", "location
 
 /** RFC 9110, 7.6.1: `Connection` names further headers of the hop. */
 const nominatedBy = (connection: string | null): ReadonlySet<string> | null => {
-  if (connection === null || /^(keep-alive|close)$/i.test(connection)) return null
-  return new Set(connection.split(",").map((name) => name.trim().toLowerCase()))
+  const names = connection?.toLowerCase()
+  if (names === undefined || names === "keep-alive" || names === "close") return null
+  return new Set(names.split(",").map((name) => name.trim()))
 }

@@ -3,11 +3,11 @@
  * transaction under an advisory lock, so that several instances may start at once. Files are append-only: one that was
  * applied and then changed is refused.
  */
-import type { Effect } from "effect"
+import { Data, Effect, Result } from "effect"
 import type { Sql } from "postgres"
 import apiKeys from "../../sql/0001_api_keys.sql" with { type: "text" }
 import requestLogs from "../../sql/0002_request_logs.sql" with { type: "text" }
-import { DatabaseError, type Pool } from "./client.ts"
+import type { DatabaseError, Pool } from "./client.ts"
 
 export interface Migration {
   readonly name: string
@@ -23,11 +23,23 @@ export const migrations: ReadonlyArray<Migration> = [
 /** "tokenmete" in ASCII: a key of the advisory lock space that nobody else is likely to use. */
 const LOCK = "8390876208516392549"
 
-/** Returns the names of the migrations that this call applied. */
-export const migrate = (pool: Pool): Effect.Effect<ReadonlyArray<string>, DatabaseError> => pool.run(applyAll)
+/** The database has a migration under this name that reads otherwise; nothing was changed. */
+export class MigrationChanged extends Data.TaggedError("MigrationChanged")<{
+  readonly migration: string
+}> {
+  override get message(): string {
+    return `Migration ${this.migration} was applied to this database with another text. Use the version that applied it, or another database.`
+  }
+}
 
-const applyAll = (sql: Sql): Promise<ReadonlyArray<string>> =>
-  sql.begin(async (transaction) => {
+/** Returns the names of the migrations that this call applied. */
+export const migrate = (pool: Pool): Effect.Effect<ReadonlyArray<string>, DatabaseError | MigrationChanged> =>
+  Effect.flatMap(pool.run(applyAll), Effect.fromResult)
+
+type Applied = Result.Result<ReadonlyArray<string>, MigrationChanged>
+
+const applyAll = (sql: Sql): Promise<Applied> =>
+  sql.begin(async (transaction): Promise<Applied> => {
     // Held until the transaction ends: the next instance waits here, and then finds nothing to do.
     await transaction.unsafe(`select pg_advisory_xact_lock(${LOCK})`)
     await transaction.unsafe(`
@@ -39,19 +51,22 @@ const applyAll = (sql: Sql): Promise<ReadonlyArray<string>> =>
     const applied = new Map<string, string>()
     for (const row of await transaction.unsafe("select name, checksum from schema_migrations"))
       applied.set(row.name, row.checksum)
+    const changed = migrations.find(
+      ({ name, text }) => (applied.get(name) ?? checksum(text)) !== checksum(text),
+    )
+    if (changed !== undefined) return Result.fail(new MigrationChanged({ migration: changed.name }))
 
     const names: Array<string> = []
     for (const { name, text } of migrations) {
-      const checksum = Bun.CryptoHasher.hash("sha256", text, "hex")
-      const known = applied.get(name)
-      if (known === checksum) continue
-      if (known !== undefined) throw new DatabaseError({ code: `MIGRATION_CHANGED ${name}` })
+      if (applied.has(name)) continue
       await transaction.unsafe(text)
       await transaction.unsafe("insert into schema_migrations (name, checksum) values ($1, $2)", [
         name,
-        checksum,
+        checksum(text),
       ])
       names.push(name)
     }
-    return names
-  })
+    return Result.succeed(names)
+  }) as Promise<Applied>
+
+const checksum = (text: string): string => Bun.CryptoHasher.hash("sha256", text, "hex")

@@ -2,7 +2,7 @@
  * The paths of the Gemini API, passed through: key check, upstream call, the answer streamed back untouched, and its
  * usage handed to the recorder at the end. Thin: what can be decided from values alone is decided in the core.
  */
-import { Effect, Option } from "effect"
+import { Option, Result } from "effect"
 import { Elysia } from "elysia"
 import type { ApiError } from "../core/errors.ts"
 import { clientHeaders } from "../core/headers.ts"
@@ -36,45 +36,47 @@ export const proxy = (options: ProxyOptions) => {
         // A thinking model is silent for longer than any idle timeout that suits the connection otherwise.
         server?.timeout(request, 0)
         const onEnd = () => server?.timeout(request, IDLE_SECONDS)
-        const onError = (error: ApiError) => {
-          onEnd()
-          return Effect.succeed(errorResponse(error))
-        }
-        return Effect.runPromise(Effect.catch(forward(options, request, onEnd), onError))
+        return forward(options, request, onEnd)
       },
       { parse: "none", detail: { hide: true } },
     )
   return app
 }
 
-/** `onEnd` is called once nothing more is to come from the upstream. */
-const forward = Effect.fnUntraced(function* (
-  options: ProxyOptions,
-  request: Request,
-  onEnd: () => void,
-): Effect.fn.Return<Response, ApiError> {
-  if (!METHODS.has(request.method)) return yield* Effect.fail(BAD_METHOD)
+const forward = async (options: ProxyOptions, request: Request, onEnd: () => void): Promise<Response> => {
+  const fail = (error: ApiError) => {
+    onEnd()
+    return errorResponse(error)
+  }
+  if (!METHODS.has(request.method)) return fail(BAD_METHOD)
   const target = Option.getOrUndefined(requestTarget(request.url))
-  if (target === undefined) return yield* Effect.fail(BAD_TARGET)
-  const apiKeyId = yield* authenticate(options.keyring, request.headers, target.keys)
-  const exchange = options.meter.admit(apiKeyId, operationOf(request.method, target.path))
+  if (target === undefined) return fail(BAD_TARGET)
+  const checked = authenticate(options.keyring, request.headers, target.keys)
+  const apiKeyId = checked instanceof Promise ? await checked : checked
+  if (Result.isFailure(apiKeyId)) return fail(apiKeyId.failure)
+  const exchange = options.meter.admit(apiKeyId.success, operationOf(request.method, target.path))
 
-  const answer = yield* callUpstream(options.upstream, request, target).pipe(
-    Effect.tapError((error) => Effect.sync(() => exchange.endWithoutAnswer(error))),
-    Effect.mapError(toApiError),
-  )
-  const { status, statusText } = answer
-  const headers = clientHeaders(answer.headers, rewriter(options.upstream.origin, request.url))
-  const observer = exchange.observe(answer)
-  const body = yield* relayBody(answer.body, request.signal, {
+  const answer = await callUpstream(options.upstream, request, target)
+  if (Result.isFailure(answer)) {
+    exchange.endWithoutAnswer(answer.failure)
+    return fail(toApiError(answer.failure))
+  }
+  const { status, statusText, headers } = answer.success
+  const observer = exchange.observe(answer.success)
+  const body = await relayBody(answer.success.body, request.signal, {
     onChunk: observer.onChunk,
     onEnd: (ending) => {
       onEnd()
       return observer.onEnd(ending)
     },
-  }).pipe(Effect.mapError(toApiError))
-  return new Response(body, { status, statusText, headers })
-})
+  })
+  if (Result.isFailure(body)) return fail(toApiError(body.failure))
+  return new Response(body.success, {
+    status,
+    statusText,
+    headers: clientHeaders(headers, rewriter(options.upstream.origin, request.url)),
+  })
+}
 
 /** TRACE and CONNECT are not among them: an upstream that knows them would send our key back, or open a tunnel. */
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])

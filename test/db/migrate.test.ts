@@ -45,7 +45,7 @@ test("migrate() refuses a migration that was changed after it was applied", asyn
   await withPools(1, ([pool]) => migrate(pool as Pool))
   await sql`update schema_migrations set checksum = 'another' where name = '0001_api_keys'`
   const error = await withPools(1, ([pool]) => Effect.flip(migrate(pool as Pool)))
-  expect(error).toMatchObject({ code: "MIGRATION_CHANGED 0001_api_keys" })
+  expect(error).toMatchObject({ _tag: "MigrationChanged", migration: "0001_api_keys" })
 })
 
 test("makePartitions() makes yesterday, today and a week ahead, and nothing the second time", async () => {
