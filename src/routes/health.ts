@@ -5,7 +5,7 @@ export const health = (options: { readonly isReady: () => boolean }) =>
   new Elysia({ name: "health" })
     .get("/health/live", () => ({ status: "ok" }), {
       detail: {
-        tags: ["Gateway"],
+        tags: ["Health"],
         summary: "The process is alive",
         security: [],
         responses: { 200: { description: "Always, while the process answers." } },
@@ -19,7 +19,7 @@ export const health = (options: { readonly isReady: () => boolean }) =>
           : Response.json({ status: "waiting for the database" }, { status: 503 }),
       {
         detail: {
-          tags: ["Gateway"],
+          tags: ["Health"],
           summary: "Keys can be checked and usage recorded",
           security: [],
           responses: {
