@@ -51,6 +51,7 @@ export const makeChannel = Effect.fnUntraced(function* <A>(
   let written = 0
   let failed = 0
   let refused = 0
+  let saidRefused = 0
 
   const isSettled = () => offered === written + failed + refused
   const settle = () => {
@@ -70,6 +71,15 @@ export const makeChannel = Effect.fnUntraced(function* <A>(
     ),
   )
 
+  /** Offers cannot say it themselves, and saying it once a batch keeps a full queue from filling the log. */
+  const sayRefused = Effect.suspend(() => {
+    const rows = refused - saidRefused
+    saidRefused = refused
+    return rows === 0
+      ? Effect.void
+      : Effect.logError("the queue is full, request logs were dropped", { rows })
+  })
+
   const writeBatch = (batch: ReadonlyArray<A>) =>
     options.write(batch).pipe(
       Effect.catchCause((cause) =>
@@ -87,6 +97,7 @@ export const makeChannel = Effect.fnUntraced(function* <A>(
           settle()
         }),
       ),
+      Effect.andThen(sayRefused),
     )
 
   const fiber = yield* nextBatch.pipe(
