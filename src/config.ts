@@ -2,7 +2,7 @@
  * The environment, read once and validated: the README's table mirrors this file. A bad value stops the start with one
  * line that names the variable and never shows a secret. Holds no defaults that are secrets and reads nothing else.
  */
-import { Config, ConfigProvider, Data, Duration, Effect, Redacted, Schema, SchemaIssue } from "effect"
+import { Config, ConfigProvider, Data, Duration, Effect, Option, Redacted, Schema, SchemaIssue } from "effect"
 
 /** A setting is bad or missing; the message is one line, names the variable and says what it takes. */
 export class ConfigError extends Data.TaggedError("ConfigError")<{ readonly message: string }> {}
@@ -27,7 +27,30 @@ const isOrigin = (text: string): boolean => {
 const DatabaseUrl = Schema.String.check(
   Schema.makeFilter(
     (text: string) =>
-      /^postgres(ql)?:\/\/\S+$/.test(text) || "Expected postgres://user:password@host:port/database",
+      isDatabaseUrl(text) ||
+      "Expected postgres://user:password@host:port/database, with special characters percent-encoded",
+  ),
+)
+
+/** As strict as the driver is when it connects, so that nothing worse than this says what is wrong. */
+const isDatabaseUrl = (text: string): boolean => {
+  const url = URL.parse(text)
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol) || url.hostname === "") return false
+  return text.split("@").length <= 2 && [url.username, url.password, url.pathname].every(isEncoded)
+}
+
+const isEncoded = (text: string): boolean => {
+  try {
+    return decodeURIComponent(text) !== undefined
+  } catch {
+    return false
+  }
+}
+
+/** What an HTTP header can carry (RFC 9110, 5.5), without the white space that a paste may bring. */
+const HeaderValue = Schema.String.check(
+  Schema.makeFilter(
+    (text: string) => /^[\x21-\x7e]+$/.test(text) || "Expected an API key: visible ASCII characters",
   ),
 )
 
@@ -37,8 +60,29 @@ const positive = (name: string, fallback: number) =>
     name,
   ).pipe(Config.withDefault(fallback))
 
+/** No wait of ours is meant to be longer; and JavaScript's timers end at 24 days. */
+const LONGEST = Duration.days(1)
+
 const duration = (name: string, fallback: Duration.Duration) =>
-  Config.Duration(name).pipe(Config.withDefault(fallback))
+  Config.schema(
+    Schema.String.check(
+      Schema.makeFilter(
+        (text: string) =>
+          Option.isSome(parseDuration(text)) ||
+          "Expected a duration up to a day, such as 30 seconds or 200 millis",
+      ),
+    ),
+    name,
+  ).pipe(
+    Config.map((text) => Option.getOrElse(parseDuration(text), () => fallback)),
+    Config.withDefault(fallback),
+  )
+
+const parseDuration = (text: string): Option.Option<Duration.Duration> =>
+  Option.filter(
+    Duration.fromInput(text as Duration.Input),
+    (value) => Duration.isLessThanOrEqualTo(value, LONGEST) && !Duration.isNegative(value),
+  )
 
 /** What every command needs. */
 const Storage = {
@@ -58,7 +102,7 @@ export const AppConfig = Config.all({
     Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 0, maximum: 65_535 })),
     "PORT",
   ).pipe(Config.withDefault(8080)),
-  geminiApiKey: Config.Redacted("GEMINI_API_KEY"),
+  geminiApiKey: Config.schema(HeaderValue, "GEMINI_API_KEY").pipe(Config.map(Redacted.make)),
   upstreamUrl: Config.schema(Origin, "UPSTREAM_URL").pipe(
     Config.withDefault("https://generativelanguage.googleapis.com"),
     Config.map((url) => new URL(url).origin),
@@ -67,6 +111,7 @@ export const AppConfig = Config.all({
   queueCapacity: positive("QUEUE_CAPACITY", 10_000),
   batchSize: positive("BATCH_SIZE", 500),
   batchWindow: duration("BATCH_WINDOW", Duration.millis(200)),
+  upstreamTimeout: duration("UPSTREAM_TIMEOUT", Duration.minutes(15)),
   shutdownGrace: duration("SHUTDOWN_GRACE", Duration.seconds(30)),
 })
 export type AppConfig = Config.Success<typeof AppConfig>

@@ -62,7 +62,7 @@ export const makeKeyring = (
 
   const age = (entry: Entry): number => clock.now() - entry.confirmedAt
 
-  const onFound = (key: ApiKey, found: Option.Option<StoredApiKey>): KeyCheck => {
+  const onFound = (key: ApiKey, askedAt: number, found: Option.Option<StoredApiKey>): KeyCheck => {
     const stored = Option.getOrUndefined(found)
     // An unknown id costs a comparison too, so that the time taken does not tell it from a known one.
     const matches = timingSafeEqual(stored?.hash ?? NO_HASH, Buffer.from(key.hash, "hex"))
@@ -71,7 +71,7 @@ export const makeKeyring = (
       refused.set(key.hash, true)
       return INVALID
     }
-    confirmed.set(key.hash, { id: stored.id, confirmedAt: clock.now(), isDoubtful: false })
+    confirmed.set(key.hash, { id: stored.id, confirmedAt: askedAt, isDoubtful: false })
     return Result.succeed(stored.id)
   }
 
@@ -86,8 +86,9 @@ export const makeKeyring = (
     const pending = lookups.get(key.hash)
     if (pending !== undefined) return pending
     if (lookups.size >= MAX_LOOKUPS) return Promise.resolve(UNAVAILABLE)
+    const askedAt = clock.now()
     const lookup = find(key.publicId).pipe(
-      Effect.map((found) => onFound(key, found)),
+      Effect.map((found) => onFound(key, askedAt, found)),
       Effect.catchCause(() => Effect.sync(() => onFailure(key))),
     )
     const answer = Effect.runPromise(lookup).finally(() => lookups.delete(key.hash))

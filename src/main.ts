@@ -2,7 +2,8 @@
  * The command line: serve (default) · migrate · keys · demo. The only file that touches `process`: arguments,
  * environment, signals, exit code. What the commands do lives in `commands/`.
  *
- * Exit codes: 0 done · 1 it failed, and stderr says why in a line · 2 the command line was wrong · 130 a second signal.
+ * Exit codes: 0 done · 1 it failed, and stderr says why in a line · 2 the command line was wrong · 130 a signal ended it, or
+ * a second one its shutdown.
  */
 import {
   NodeChildProcessSpawner,
@@ -31,13 +32,19 @@ if (process.env[FETCH_LIMIT.name] === undefined) {
 
 const environment = process.env
 
-const tokenmeter = Command.make("tokenmeter", {}, () => serve(environment)).pipe(
+/** From then on a signal is how the command is meant to end. */
+let isServing = false
+const onServing = () => {
+  isServing = true
+}
+
+const tokenmeter = Command.make("tokenmeter", {}, () => serve(environment, onServing)).pipe(
   Command.withDescription("A gateway for the Gemini API that records the token usage of every call."),
   Command.withSubcommands([
-    serveCommand(environment),
+    serveCommand(environment, onServing),
     migrateCommand(environment),
     keysCommand(environment),
-    demoCommand(environment),
+    demoCommand(environment, onServing),
   ]),
 )
 
@@ -48,14 +55,15 @@ const Platform = Layer.provideMerge(NodeChildProcessSpawner.layer, Terminal)
 const Logging = Logger.layer([Logger.withConsoleError(Logger.formatJson)])
 
 const USAGE_ERROR = 2
-const SECOND_SIGNAL = 130
+const INTERRUPTED = 130
 
-/** `bun run` passes on what a terminal has sent to the whole group: a signal so soon after another is the same one, in milliseconds. */
-const SAME_SIGNAL = 500
+/** `bun run` passes on what a terminal has sent to the whole group: the same signal so soon after is the same one, in milliseconds. */
+const SAME_SIGNAL = 100
 
 /** Errors of the command line were shown, with the help, where they were found. */
 const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
-  if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return 0
+  if (Exit.isSuccess(exit)) return 0
+  if (Cause.hasInterruptsOnly(exit.cause)) return isServing ? 0 : INTERRUPTED
   const error = Cause.squash(exit.cause)
   if (CliError.isCliError(error)) return USAGE_ERROR
   console.error(`tokenmeter: ${error instanceof Error ? error.message : "an unexpected error"}`)
@@ -63,15 +71,15 @@ const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
 }
 
 const run = Runtime.makeRunMain(({ fiber }) => {
-  let stoppingSince: number | null = null
-  const stop = () => {
-    const now = performance.now()
-    if (stoppingSince !== null && now - stoppingSince > SAME_SIGNAL) process.exit(SECOND_SIGNAL)
-    stoppingSince ??= now
+  let first: { readonly signal: string; readonly at: number } | null = null
+  const stop = (signal: string) => {
+    const at = performance.now()
+    const isAnother = first !== null && (first.signal !== signal || at - first.at > SAME_SIGNAL)
+    if (isAnother) process.exit(INTERRUPTED)
+    first ??= { signal, at }
     fiber.interruptUnsafe()
   }
-  process.on("SIGINT", stop)
-  process.on("SIGTERM", stop)
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop)
   fiber.addObserver((exit) => process.exit(exitCode(exit)))
 })
 

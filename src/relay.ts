@@ -79,12 +79,12 @@ const relay = async (
     try {
       let chunk = head
       for (let room = written, next = second; ; next = reader.read()) {
-        // A promise while the client is behind: only this one, and not flush's, holds the upstream back.
-        if (typeof room !== "number") await room
         // Or small chunks would go out as one at the end of the tick.
         sink.flush()
         const pause = onChunk(chunk)
         if (pause !== undefined) await pause
+        // A promise while the client is behind: only this one, and not flush's, holds the upstream back.
+        if (typeof room !== "number") await room
         const { done, value } = await next
         if (done) break
         chunk = value

@@ -61,7 +61,11 @@ export const startServer = (
     })
     const app = makeApp({
       keyring: makeKeyring((publicId) => findApiKey(database.keys, publicId)),
-      upstream: { origin: config.upstreamUrl, apiKey: Redacted.value(config.geminiApiKey) },
+      upstream: {
+        origin: config.upstreamUrl,
+        apiKey: Redacted.value(config.geminiApiKey),
+        silenceLimit: Duration.toMillis(config.upstreamTimeout),
+      },
       meter: makeMeter(recorder.offer),
       isReady,
       version,
@@ -76,14 +80,18 @@ const prepareDatabase = ({ admin }: Database): Effect.Effect<() => boolean, Migr
     const ready = yield* Latch.make()
     const prepare = Effect.andThen(migrate(admin), makePartitions(admin)).pipe(
       Effect.tapErrorTag("DatabaseError", ({ code }) =>
-        Effect.logWarning("the database cannot be used yet", { code }),
+        Effect.annotateLogs(Effect.logWarning("the database cannot be used yet"), { code }),
       ),
       Effect.retry({ schedule: RETRY, while: ({ _tag }) => _tag === "DatabaseError" }),
-      Effect.catchTag("DatabaseError", () => Effect.never),
+      // Never one that is retried without end; the compiler cannot know.
+      Effect.catchTag("DatabaseError", Effect.die),
+      Effect.tapError(({ message }) => Effect.logError(message)),
       Effect.andThen(ready.open),
     )
     const keepAhead = makePartitions(admin).pipe(
-      Effect.tapError(({ code }) => Effect.logWarning("no new partitions could be made", { code })),
+      Effect.tapError(({ code }) =>
+        Effect.annotateLogs(Effect.logWarning("no new partitions could be made"), { code }),
+      ),
       Effect.ignore,
       Effect.repeat(Schedule.spaced(PARTITION_INTERVAL)),
     )

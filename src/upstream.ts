@@ -15,43 +15,95 @@ export class UpstreamError extends Data.TaggedError("UpstreamError")<{
 export interface UpstreamOptions {
   readonly origin: string
   readonly apiKey: string
+  /** Milliseconds for which the upstream may be silent, before its answer or within; then the call is given up. */
+  readonly silenceLimit: number
+}
+
+export interface UpstreamCall {
+  readonly answer: Response
+  /** To be called for each chunk of the body, and once at its end. */
+  readonly heard: () => void
+  readonly over: () => void
 }
 
 /** A request body up to this size is read before the call: streaming a small one costs a third of the throughput. */
 const SMALL_BODY = 64 * 1024
 
+/** `onBody` is called once the client has sent, or begun to stream, the body of its request. */
 export const callUpstream = async (
-  { origin, apiKey }: UpstreamOptions,
+  options: UpstreamOptions,
   request: Request,
   target: RequestTarget,
-): Promise<Result.Result<Response, UpstreamError>> => {
-  const url = Option.getOrUndefined(upstreamUrl(origin, target))
+  onBody: () => void,
+): Promise<Result.Result<UpstreamCall, UpstreamError>> => {
+  const url = Option.getOrUndefined(upstreamUrl(options.origin, target))
   if (url === undefined) return Result.fail(new UpstreamError({ reason: "unsent" }))
   try {
-    return Result.succeed(await send(url, request, apiKey))
+    return Result.succeed(await send(url, request, options, onBody))
   } catch (cause) {
     return Result.fail(toUpstreamError(cause))
   }
 }
 
-const send = async (url: string, request: Request, apiKey: string): Promise<Response> => {
+const send = async (
+  url: string,
+  request: Request,
+  { apiKey, silenceLimit }: UpstreamOptions,
+  onBody: () => void,
+): Promise<UpstreamCall> => {
   const headers = upstreamHeaders(request.headers, apiKey)
   const length = request.body === null ? null : request.headers.get("content-length")
   // Bun frames a stream by this header, and by chunks without it.
   if (length !== null) headers["content-length"] = length
-  const isSmall = length !== null && Number(length) <= SMALL_BODY
-  const answer = await fetch(url, {
-    method: request.method,
-    headers,
-    body: isSmall ? await readBody(request) : request.body,
-    signal: request.signal,
-    redirect: "manual",
-    decompress: false,
-  })
-  if (answer.status >= 200 && answer.status <= 599) return answer
-  // HTTP has no such final status (RFC 9110, 15), and no response can be made with it.
-  await answer.body?.cancel()
-  throw new UpstreamError({ reason: "broken" })
+  const isStreamed = request.body !== null && (length === null || Number(length) > SMALL_BODY)
+  const body = isStreamed || request.body === null ? request.body : await readBody(request)
+  onBody()
+
+  // While the client uploads, the upstream is silent with reason: then Bun's own limit holds, which counts both ways.
+  const silence = isStreamed ? NO_LIMIT : limitSilence(silenceLimit, request.signal)
+  try {
+    const answer = await fetch(url, {
+      method: request.method,
+      headers,
+      body,
+      signal: silence.signal ?? request.signal,
+      redirect: "manual",
+      decompress: false,
+      ...(isStreamed ? {} : { timeout: false }),
+    })
+    if (answer.status >= 200 && answer.status <= 599)
+      return { answer, heard: silence.heard, over: silence.over }
+    // HTTP has no such final status (RFC 9110, 15), and no response can be made with it.
+    await answer.body?.cancel()
+    throw new UpstreamError({ reason: "broken" })
+  } catch (cause) {
+    silence.over()
+    throw cause
+  }
+}
+
+interface Silence {
+  /** Aborted by the client's hang-up, or when the limit was passed. */
+  readonly signal: AbortSignal | null
+  readonly heard: () => void
+  readonly over: () => void
+}
+
+const NO_LIMIT: Silence = { signal: null, heard: () => {}, over: () => {} }
+
+const limitSilence = (millis: number, client: AbortSignal): Silence => {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(new DOMException("", "TimeoutError")), millis)
+  const onAbort = () => controller.abort(client.reason)
+  client.addEventListener("abort", onAbort, { once: true })
+  return {
+    signal: controller.signal,
+    heard: () => timer.refresh(),
+    over: () => {
+      clearTimeout(timer)
+      client.removeEventListener("abort", onAbort)
+    },
+  }
 }
 
 const readBody = (request: Request): Promise<ArrayBuffer> =>

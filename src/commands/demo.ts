@@ -5,8 +5,8 @@ import type { Environment } from "./environment.ts"
 
 const once = Flag.Boolean("once").pipe(Flag.withDescription("Exit after the report"), Flag.withDefault(false))
 
-export const demoCommand = ({ NO_COLOR }: Environment) =>
-  Command.make("demo", { once }, (flags) => runDemo({ once: flags.once, colour: !NO_COLOR })).pipe(
+export const demoCommand = ({ NO_COLOR }: Environment, onServing: () => void) =>
+  Command.make("demo", { once }, (flags) => runDemo({ once: flags.once, colour: !NO_COLOR, onServing })).pipe(
     Command.withDescription(
       "Meter a dozen calls to a built-in stand-in for Gemini and show what was recorded.",
     ),

@@ -6,7 +6,7 @@ import { createKey } from "../keys.ts"
 import { type Column, formatTable, plain } from "../table.ts"
 import { type Environment, migratedDatabase } from "./environment.ts"
 
-export class KeyError extends Data.TaggedError("KeyError")<{ readonly message: string }> {}
+class KeyError extends Data.TaggedError("KeyError")<{ readonly message: string }> {}
 
 const MAX_NAME = 200
 
@@ -16,8 +16,8 @@ const create = (environment: Environment) =>
     { name: Argument.String("name").pipe(Argument.withDescription("Whose key it is")) },
     ({ name }) =>
       Effect.gen(function* () {
-        if (name.length > MAX_NAME || name.trim() === "")
-          return yield* new KeyError({ message: `A key's name has 1 to ${MAX_NAME} characters.` })
+        if (name.length > MAX_NAME || name.trim() === "" || /\p{C}/u.test(name))
+          return yield* new KeyError({ message: `A key's name has 1 to ${MAX_NAME} visible characters.` })
         const { database } = yield* migratedDatabase(environment)
         const key = yield* createKey(database.admin, name)
         yield* Console.error(`Key of "${name}". It is shown this once; only its hash is stored.`)

@@ -8,12 +8,14 @@ import { startServer } from "../server.ts"
 import { version } from "../version.ts"
 import type { Environment } from "./environment.ts"
 
-export const serve = (environment: Environment) =>
+/** `onServing` is called once a signal is how it is meant to end. */
+export const serve = (environment: Environment, onServing: () => void) =>
   Effect.gen(function* () {
     const config = yield* readConfig(AppConfig, environment).pipe(Effect.mapError(pointAtDemo))
+    onServing()
     const running = Effect.gen(function* () {
       const database = yield* openDatabase(config).pipe(withProgress("Starting the database"))
-      const server = yield* startServer(config, database)
+      const server = yield* startServer(config, database).pipe(withProgress("Waiting for the database"))
       const state = server.isReady() ? "" : " (not reachable yet: calls are answered 503 until it is)"
       yield* Console.log(
         `tokenmeter ${version} on ${server.url} · ${server.database.description}${state} · docs ${server.url}/docs`,
@@ -23,8 +25,8 @@ export const serve = (environment: Environment) =>
     yield* Effect.scoped(running).pipe(Effect.provideService(References.MinimumLogLevel, config.logLevel))
   })
 
-export const serveCommand = (environment: Environment) =>
-  Command.make("serve", {}, () => serve(environment)).pipe(
+export const serveCommand = (environment: Environment, onServing: () => void) =>
+  Command.make("serve", {}, () => serve(environment, onServing)).pipe(
     Command.withDescription(
       "Serve the gateway (the default). GEMINI_API_KEY is the upstream key; the README lists all settings.",
     ),

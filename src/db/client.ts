@@ -13,9 +13,20 @@ import type { DatabaseTarget } from "./target.ts"
  */
 export class DatabaseError extends Data.TaggedError("DatabaseError")<{ readonly code: string }> {
   override get message(): string {
-    return `PostgreSQL: ${this.code}`
+    return `${explain(this.code)} (${this.code}). See DATABASE_URL.`
   }
 }
+
+const EXPLANATIONS: ReadonlyArray<readonly [codes: RegExp, text: string]> = [
+  [/^(DEADLINE|CONNECT_TIMEOUT|ETIMEDOUT|57014)$/, "PostgreSQL did not answer in time"],
+  [/^28/, "PostgreSQL refused the user or the password"],
+  [/^3D000$/, "PostgreSQL has no database of that name"],
+  [/^42501$/, "PostgreSQL does not allow this to the user"],
+  [/^(E[A-Z]+|CONNECTION_\w+|08...|57P0.)$/, "PostgreSQL cannot be reached"],
+]
+
+const explain = (code: string): string =>
+  EXPLANATIONS.find(([codes]) => codes.test(code))?.[1] ?? "PostgreSQL failed"
 
 export interface Pool {
   readonly run: <A>(query: (sql: Sql) => Promise<A>) => Effect.Effect<A, DatabaseError>

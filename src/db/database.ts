@@ -42,8 +42,6 @@ export const connectDatabase = (target: DatabaseTarget): Effect.Effect<Database,
 
 const describe = (target: DatabaseTarget): string => {
   if (target._tag === "Socket") return `embedded PostgreSQL at ${target.socketDirectory}`
-  return `PostgreSQL at ${Redacted.value(target.url).replace(CREDENTIALS, "").replace(PARAMETERS, "")}`
+  const url = URL.parse(Redacted.value(target.url))
+  return `PostgreSQL at ${url?.host}${url?.pathname}`
 }
-
-const CREDENTIALS = /^\w+:\/\/([^@/]*@)?/
-const PARAMETERS = /\?.*$/

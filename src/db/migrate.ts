@@ -8,6 +8,7 @@ import type { Sql } from "postgres"
 import apiKeys from "../../sql/0001_api_keys.sql" with { type: "text" }
 import requestLogs from "../../sql/0002_request_logs.sql" with { type: "text" }
 import type { DatabaseError, Pool } from "./client.ts"
+import { pg, run, statement } from "./statement.ts"
 
 export interface Migration {
   readonly name: string
@@ -20,8 +21,20 @@ export const migrations: ReadonlyArray<Migration> = [
   { name: "0002_request_logs", text: requestLogs },
 ]
 
-/** "tokenmete" in ASCII: a key of the advisory lock space that nobody else is likely to use. */
-const LOCK = "8390876208516392549"
+/** "tokenmet" in ASCII: a key of the advisory lock space that nobody else is likely to use. */
+const LOCK = "8390042714203055476"
+
+export const listMigrationsStatement = statement({
+  parameters: {},
+  row: { name: pg.text, checksum: pg.text },
+  text: () => "select name, checksum from schema_migrations",
+})
+
+export const insertMigrationStatement = statement({
+  parameters: { name: pg.text, checksum: pg.text },
+  row: {},
+  text: (p) => `insert into schema_migrations (name, checksum) values (${p.name}, ${p.checksum})`,
+})
 
 /** The database has a migration under this name that reads otherwise; nothing was changed. */
 export class MigrationChanged extends Data.TaggedError("MigrationChanged")<{
@@ -48,9 +61,8 @@ const applyAll = (sql: Sql): Promise<Applied> =>
         checksum   text not null,
         applied_at timestamptz not null default now()
       )`)
-    const applied = new Map<string, string>()
-    for (const row of await transaction.unsafe("select name, checksum from schema_migrations"))
-      applied.set(row.name, row.checksum)
+    const rows = await run(transaction, listMigrationsStatement, {})
+    const applied = new Map(rows.map((row) => [row.name, row.checksum]))
     const changed = migrations.find(
       ({ name, text }) => (applied.get(name) ?? checksum(text)) !== checksum(text),
     )
@@ -60,10 +72,7 @@ const applyAll = (sql: Sql): Promise<Applied> =>
     for (const { name, text } of migrations) {
       if (applied.has(name)) continue
       await transaction.unsafe(text)
-      await transaction.unsafe("insert into schema_migrations (name, checksum) values ($1, $2)", [
-        name,
-        checksum(text),
-      ])
+      await run(transaction, insertMigrationStatement, { name, checksum: checksum(text) })
       names.push(name)
     }
     return Result.succeed(names)

@@ -14,7 +14,7 @@ export const makePartitionsStatement = statement({
     `select make_request_log_partitions((now() at time zone 'UTC')::date - 1, ${days}) as made`,
 })
 
-/** Returns how many were made. Safe to call from several instances at once: a clash makes one of them fail and try again. */
+/** Returns how many were made. Safe to call from several instances at once. */
 export const makePartitions = (pool: Pool): Effect.Effect<number, DatabaseError> =>
   pool
     .run((sql) => run(sql, makePartitionsStatement, { days: DAYS_AHEAD + 2 }))

@@ -1,9 +1,9 @@
 /**
  * An SQL statement with the types that it promises: its parameters and the columns of its rows, each with PostgreSQL's
  * type and TypeScript's. The compiler holds callers to them; a test prepares every statement against the migrated
- * schema and holds PostgreSQL to them. No statement of this project is written anywhere but through here.
+ * schema and holds PostgreSQL to them. All statements are written through here; only migrations, which make the schema, are not.
  */
-import type { Sql } from "postgres"
+import type { Sql, TransactionSql } from "postgres"
 
 /** A PostgreSQL type by its fixed object id (pg_type.dat), and the TypeScript type that the driver gives for it. */
 export interface PgType<A> {
@@ -39,7 +39,6 @@ export const pg = {
   bytea: scalar<Uint8Array>(17),
   int4: scalar<number>(23),
   text: scalar<string>(25),
-  date: scalar<Date | string>(1082),
   timestamptz: scalar<Date>(1184),
   uuid: scalar<string>(2950),
   bools: array<boolean>(1000),
@@ -86,7 +85,7 @@ export const statement = <const P extends Shape, const R extends Shape>(definiti
 
 /** Runs a statement, prepared once per connection. */
 export const run = async <P extends Shape, R extends Shape>(
-  sql: Sql,
+  sql: Sql | TransactionSql,
   { text, parameters }: Statement<P, R>,
   values: Values<P>,
 ): Promise<ReadonlyArray<Values<R>>> => {

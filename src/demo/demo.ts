@@ -21,6 +21,8 @@ export interface DemoOptions {
   readonly once: boolean
   /** Whether a terminal may be given colours: NO_COLOR says no. */
   readonly colour: boolean
+  /** Called when nothing is left to do but to serve. */
+  readonly onServing: () => void
 }
 
 export class DemoError extends Data.TaggedError("DemoError")<{ readonly message: string }> {}
@@ -53,6 +55,7 @@ const configOf = (upstream: StandIn): ServerConfig => ({
   queueCapacity: 1_000,
   batchSize: 100,
   batchWindow: Duration.millis(50),
+  upstreamTimeout: Duration.minutes(1),
   shutdownGrace: Duration.seconds(1),
 })
 
@@ -68,7 +71,7 @@ const awaitRecorded = ({ recorder }: RunningServer, expected: number) =>
     }),
   )
 
-export const runDemo = ({ once, colour }: DemoOptions) =>
+export const runDemo = ({ once, colour, onServing }: DemoOptions) =>
   Effect.gen(function* () {
     const { stdoutIsTerminal } = yield* Stdio.Stdio
     const paint = colour && (yield* stdoutIsTerminal) ? coloured : plain
@@ -104,6 +107,7 @@ export const runDemo = ({ once, colour }: DemoOptions) =>
     yield* Console.log(`${formatCurl(server.url, "generateContent", key)}\n`)
     yield* Console.log(`${formatCurl(server.url, "streamGenerateContent?alt=sse", key)}\n`)
     yield* Console.log("Serving until Ctrl-C.")
+    onServing()
     return yield* Effect.never
   }).pipe(
     Effect.catchTag("DatabaseError", ({ code }) =>

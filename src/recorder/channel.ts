@@ -51,19 +51,19 @@ export const makeChannel = Effect.fnUntraced(function* <A>(
   let written = 0
   let failed = 0
   let refused = 0
-  let saidRefused = 0
 
   const isSettled = () => offered === written + failed + refused
   const settle = () => {
     if (isSettled()) Latch.openUnsafe(settled)
   }
 
-  const isFull = () => Queue.sizeUnsafe(queue) >= options.batchSize
+  const batchSize = Math.min(options.batchSize, options.capacity)
+  const isFull = () => Queue.sizeUnsafe(queue) >= batchSize
 
   // peek parks the fiber while nothing comes. Waiting at the latch, and not for so many in the queue, keeps offers cheap.
   const nextBatch = Queue.peek(queue).pipe(
     Effect.andThen(Effect.timeoutOption(full.await, options.batchWindow)),
-    Effect.andThen(Queue.takeBetween(queue, 1, options.batchSize)),
+    Effect.andThen(Queue.takeBetween(queue, 1, batchSize)),
     Effect.tap(() =>
       Effect.sync(() => {
         if (!isFull() && !isClosing) Latch.closeUnsafe(full)
@@ -71,24 +71,25 @@ export const makeChannel = Effect.fnUntraced(function* <A>(
     ),
   )
 
-  /** Offers cannot say it themselves, and saying it once a batch keeps a full queue from filling the log. */
-  const sayRefused = Effect.suspend(() => {
-    const rows = refused - saidRefused
-    saidRefused = refused
-    return rows === 0
-      ? Effect.void
-      : Effect.logError("the queue is full, request logs were dropped", { rows })
-  })
+  /** Said once, and again only after the queue has had room: a full queue must not fill the log. */
+  const runFork = Effect.runForkWith(yield* Effect.context<never>())
+  let isRefusing = false
+  const refuse = () => {
+    refused++
+    settle()
+    if (!isRefusing) runFork(Effect.logError("the queue is full or closed: request logs are dropped"))
+    isRefusing = true
+  }
 
   const writeBatch = (batch: ReadonlyArray<A>) =>
     options.write(batch).pipe(
       Effect.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause)
           ? Effect.interrupt
-          : Effect.as(Effect.logError("a defect in the writer lost a batch", { rows: batch.length }), {
-              written: 0,
-              failed: batch.length,
-            }),
+          : Effect.logError("a defect in the writer lost a batch").pipe(
+              Effect.annotateLogs({ rows: batch.length }),
+              Effect.as({ written: 0, failed: batch.length }),
+            ),
       ),
       Effect.flatMap((result) =>
         Effect.sync(() => {
@@ -97,7 +98,6 @@ export const makeChannel = Effect.fnUntraced(function* <A>(
           settle()
         }),
       ),
-      Effect.andThen(sayRefused),
     )
 
   const fiber = yield* nextBatch.pipe(
@@ -118,11 +118,9 @@ export const makeChannel = Effect.fnUntraced(function* <A>(
       Effect.interruptible,
       Effect.timeoutOption(options.drainWithin),
       Effect.flatMap((drained) =>
-        Option.isSome(drained) && isSettled()
+        Option.isSome(drained) && isSettled() && refused === 0
           ? Effect.void
-          : Effect.logError("request logs were lost at shutdown", {
-              rows: offered - written - failed - refused,
-            }),
+          : Effect.logError("request logs were lost").pipe(Effect.annotateLogs({ rows: offered - written })),
       ),
     ),
   )
@@ -131,10 +129,9 @@ export const makeChannel = Effect.fnUntraced(function* <A>(
     offer: (item) => {
       if (isSettled()) Latch.closeUnsafe(settled)
       offered++
-      if (!Queue.offerUnsafe(queue, item)) {
-        refused++
-        settle()
-      } else if (isFull()) Latch.openUnsafe(full)
+      if (!Queue.offerUnsafe(queue, item)) return refuse()
+      isRefusing = false
+      if (isFull()) Latch.openUnsafe(full)
     },
     counts: () => ({ offered, written, failed, refused }),
     settled: settled.await,

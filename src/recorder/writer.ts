@@ -9,8 +9,8 @@ import type { WriteResult } from "./channel.ts"
 
 type Insert = (logs: ReadonlyArray<RequestLog>) => Effect.Effect<number, DatabaseError>
 
-/** SQLSTATE classes and codes that only the data of a row can cause: data exception, not-null violation. */
-const isRowFault = (code: string): boolean => /^(22...|23502)$/.test(code)
+/** SQLSTATE classes and codes that only the data of a row can cause: data exception, not-null and check violation. */
+const isRowFault = (code: string): boolean => /^(22...|23502|23514)$/.test(code)
 
 const FIRST_WAIT = 100
 const LONGEST_WAIT = 5_000
@@ -28,7 +28,10 @@ export const makeWriter = (insert: Insert) => {
       Effect.tapError(({ code }) =>
         isRowFault(code)
           ? Effect.void
-          : Effect.logWarning("request logs not written yet", { code, rows: logs.length }),
+          : Effect.annotateLogs(Effect.logWarning("request logs not written yet"), {
+              code,
+              rows: logs.length,
+            }),
       ),
       Effect.retry({ schedule: backoff, while: ({ code }) => !isRowFault(code) }),
       Effect.as({ written: logs.length, failed: 0 }),
@@ -37,10 +40,16 @@ export const makeWriter = (insert: Insert) => {
 
   const isolate = (logs: ReadonlyArray<RequestLog>, error: DatabaseError): Effect.Effect<WriteResult> => {
     if (logs.length <= 1)
-      return Effect.as(Effect.logError("a request log was refused", { code: error.code, id: logs[0]?.id }), {
-        written: 0,
-        failed: logs.length,
-      })
+      return Effect.as(
+        Effect.annotateLogs(Effect.logError("a request log was refused"), {
+          code: error.code,
+          id: logs[0]?.id,
+        }),
+        {
+          written: 0,
+          failed: logs.length,
+        },
+      )
     const half = Math.ceil(logs.length / 2)
     return Effect.all([write(logs.slice(0, half)), write(logs.slice(half))]).pipe(
       Effect.map(([left, right]) => ({

@@ -32,20 +32,25 @@ export const proxy = (options: ProxyOptions) => {
   for (const prefix of PREFIXES)
     app.all(
       `${prefix}/*`,
-      ({ request, server }) => {
-        // A thinking model is silent for longer than any idle timeout that suits the connection otherwise.
-        server?.timeout(request, 0)
-        const onEnd = () => server?.timeout(request, IDLE_SECONDS)
-        return forward(options, request, onEnd)
-      },
+      ({ request, server }) =>
+        forward(options, request, {
+          lift: () => server?.timeout(request, 0),
+          restore: () => server?.timeout(request, IDLE_SECONDS),
+        }),
       { parse: "none", detail: { hide: true } },
     )
   return app
 }
 
-const forward = async (options: ProxyOptions, request: Request, onEnd: () => void): Promise<Response> => {
+/** The idle limit of the client's connection: a thinking model is silent for longer than suits a client that stalls. */
+interface IdleLimit {
+  readonly lift: () => void
+  readonly restore: () => void
+}
+
+const forward = async (options: ProxyOptions, request: Request, idleLimit: IdleLimit): Promise<Response> => {
   const fail = (error: ApiError) => {
-    onEnd()
+    idleLimit.restore()
     return errorResponse(error)
   }
   if (!METHODS.has(request.method)) return fail(BAD_METHOD)
@@ -56,26 +61,27 @@ const forward = async (options: ProxyOptions, request: Request, onEnd: () => voi
   if (Result.isFailure(apiKeyId)) return fail(apiKeyId.failure)
   const exchange = options.meter.admit(apiKeyId.success, operationOf(request.method, target.path))
 
-  const answer = await callUpstream(options.upstream, request, target)
-  if (Result.isFailure(answer)) {
-    exchange.endWithoutAnswer(answer.failure)
-    return fail(toApiError(answer.failure))
+  const call = await callUpstream(options.upstream, request, target, idleLimit.lift)
+  if (Result.isFailure(call)) {
+    exchange.endWithoutAnswer(call.failure)
+    return fail(toApiError(call.failure))
   }
-  const { status, statusText, headers } = answer.success
-  const observer = exchange.observe(answer.success)
-  const body = await relayBody(answer.success.body, request.signal, {
-    onChunk: observer.onChunk,
+  const { answer, heard, over } = call.success
+  const observer = exchange.observe(answer)
+  const body = await relayBody(answer.body, request.signal, {
+    onChunk: (chunk) => {
+      heard()
+      return observer.onChunk(chunk)
+    },
     onEnd: (ending) => {
-      onEnd()
+      over()
+      idleLimit.restore()
       return observer.onEnd(ending)
     },
   })
   if (Result.isFailure(body)) return fail(toApiError(body.failure))
-  return new Response(body.success, {
-    status,
-    statusText,
-    headers: clientHeaders(headers, rewriter(options.upstream.origin, request.url)),
-  })
+  const headers = clientHeaders(answer.headers, rewriter(options.upstream.origin, request.url))
+  return new Response(body.success, { status: answer.status, statusText: answer.statusText, headers })
 }
 
 /** TRACE and CONNECT are not among them: an upstream that knows them would send our key back, or open a tunnel. */

@@ -232,8 +232,6 @@ describe("an upstream", () => {
       await gateway.stop()
     }
   })
-
-  test.todo("that never answers is a gateway timeout: only Bun's own limit, after six minutes, bounds it")
 })
 
 test("nothing of this was recorded but the generations, and no secret was logged", async () => {

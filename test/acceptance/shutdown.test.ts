@@ -58,7 +58,7 @@ test.each(["SIGTERM", "SIGINT"] as const)(
 )
 
 /** In milliseconds: signals that follow each other so closely are one. */
-const SAME_SIGNAL = 500
+const SAME_SIGNAL = 100
 
 test("a stop lets a stream finish, records it, takes nothing new, and exits with 0", async () => {
   await using serving = await startRawServing(QUICK)

@@ -11,7 +11,7 @@ const left = async () => (await readdir(tmpdir())).filter((name) => name.startsW
 
 test("demo --once shows what each generation consumed, the totals, and leaves no directory", async () => {
   const before = await left()
-  const printed = await runDemo({ once: true, colour: true }).pipe(
+  const printed = await runDemo({ once: true, colour: true, onServing: () => {} }).pipe(
     Effect.andThen(TestConsole.logLines),
     Effect.provide(Layer.merge(TestConsole.layer, Stdio.layerTest({}))),
     Effect.runPromise,

@@ -12,7 +12,7 @@ type Json = any
 /** The whole app, of which no route that needs its dependencies is called here. */
 const app = makeApp({
   keyring: makeKeyring(() => Effect.succeedNone),
-  upstream: { origin: "http://127.0.0.1:9", apiKey: "unused" },
+  upstream: { origin: "http://127.0.0.1:9", apiKey: "unused", silenceLimit: 1_000 },
   meter: makeMeter(() => {}),
   isReady: () => true,
   version: "1.2.3",

@@ -56,6 +56,7 @@ export const startGateway = (options: GatewayOptions = {}): Promise<Gateway> =>
           queueCapacity: 1_000,
           batchSize: 100,
           batchWindow: Duration.millis(5),
+          upstreamTimeout: Duration.minutes(1),
           shutdownGrace: Duration.seconds(1),
           ...options.config,
         },
