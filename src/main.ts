@@ -13,7 +13,7 @@ import {
   NodeTerminal,
 } from "@effect/platform-node-shared"
 import { Cause, Effect, Exit, Layer, Logger, Runtime } from "effect"
-import { CliError, Command } from "effect/cli"
+import { CliConfig, CliError, Command, GlobalFlag } from "effect/cli"
 import { demoCommand } from "./commands/demo.ts"
 import { keysCommand } from "./commands/keys.ts"
 import { migrateCommand } from "./commands/migrate.ts"
@@ -83,7 +83,12 @@ const run = Runtime.makeRunMain(({ fiber }) => {
   fiber.addObserver((exit) => process.exit(exitCode(exit)))
 })
 
+/** LOG_LEVEL is the one way to set the level, and there is no wizard for a command line this small. */
+const Flags = Layer.succeed(CliConfig.CliConfig, {
+  builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions],
+})
+
 Command.runWith(tokenmeter, { version })(process.argv.slice(2)).pipe(
-  Effect.provide(Layer.merge(Platform, Logging)),
+  Effect.provide(Layer.mergeAll(Platform, Logging, Flags)),
   (program) => run(program, { disableErrorReporting: true }),
 )

@@ -6,6 +6,7 @@ import { Data, Duration, Effect, Fiber, Latch, Option, Redacted, Schedule, type 
 import type { AppConfig, StorageConfig } from "./config.ts"
 import type { RequestLog } from "./core/requestLog.ts"
 import { findApiKey } from "./db/apiKeys.ts"
+import { type Pool, ping } from "./db/client.ts"
 import type { Database } from "./db/database.ts"
 import { type MigrationChanged, migrate } from "./db/migrate.ts"
 import { makePartitions } from "./db/partitions.ts"
@@ -43,6 +44,9 @@ const CUT_WITHIN = Duration.seconds(1)
 /** Far below the days that partitions are made ahead. */
 const PARTITION_INTERVAL = Duration.hours(6)
 
+/** Readiness is at most twice this old. */
+const WATCH_INTERVAL = Duration.seconds(2)
+
 /** The largest file that the Gemini API takes is 2 GB, in one request. */
 const MAX_BODY_BYTES = 4 * 1024 ** 3
 
@@ -75,7 +79,10 @@ export const startServer = (
   })
 
 /** Migrates, and keeps partitions ahead, for as long as it takes: a database that is away must not keep the server down. */
-const prepareDatabase = ({ admin }: Database): Effect.Effect<() => boolean, MigrationChanged, Scope.Scope> =>
+const prepareDatabase = ({
+  admin,
+  keys,
+}: Database): Effect.Effect<() => boolean, MigrationChanged, Scope.Scope> =>
   Effect.gen(function* () {
     const ready = yield* Latch.make()
     const prepare = Effect.andThen(migrate(admin), makePartitions(admin)).pipe(
@@ -98,7 +105,21 @@ const prepareDatabase = ({ admin }: Database): Effect.Effect<() => boolean, Migr
     const preparing = yield* Effect.forkScoped(prepare)
     yield* Effect.forkScoped(Effect.andThen(ready.await, keepAhead))
     yield* Effect.timeoutOption(Fiber.join(preparing), START_PATIENCE)
-    return () => Latch.isOpen(ready)
+    const isReachable = yield* watchDatabase(keys)
+    return () => Latch.isOpen(ready) && isReachable()
+  })
+
+/** Asks the database every few seconds whether it is there, for readiness alone: the call of a client never waits for this. */
+const watchDatabase = (pool: Pool): Effect.Effect<() => boolean, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    let reachable = true
+    const ask = ping(pool).pipe(
+      Effect.timeoutOption(WATCH_INTERVAL),
+      Effect.match({ onSuccess: Option.isSome, onFailure: () => false }),
+      Effect.map((answered) => (reachable = answered)),
+    )
+    yield* Effect.forkScoped(Effect.repeat(ask, Schedule.spaced(WATCH_INTERVAL)))
+    return () => reachable
   })
 
 const RETRY = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")])

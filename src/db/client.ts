@@ -5,6 +5,7 @@
  */
 import { Data, Duration, Effect, Redacted, type Scope } from "effect"
 import postgres, { type Options, type PostgresType, type Sql } from "postgres"
+import { pg, run, statement } from "./statement.ts"
 import type { DatabaseTarget } from "./target.ts"
 
 /**
@@ -79,6 +80,16 @@ export const makePool = (
         }),
     }
   })
+
+export const pingStatement = statement({
+  parameters: {},
+  row: { one: pg.int4 },
+  text: () => "select 1 as one",
+})
+
+/** Succeeds when the database answers. */
+export const ping = (pool: Pool): Effect.Effect<void, DatabaseError> =>
+  Effect.asVoid(pool.run((sql) => run(sql, pingStatement, {})))
 
 const close = (sql: Sql): Effect.Effect<void> =>
   Effect.promise(() => sql.end({ timeout: CLOSE_SECONDS })).pipe(Effect.ignore)

@@ -23,8 +23,8 @@ export const health = (options: { readonly isReady: () => boolean }) =>
           summary: "Keys can be checked and usage recorded",
           security: [],
           responses: {
-            200: { description: "The database is migrated and reachable." },
-            503: { description: "The database could not be reached yet, or the server is shutting down." },
+            200: { description: "The database is migrated, and was reached within the last seconds." },
+            503: { description: "The database cannot be reached, or has not been since the start." },
           },
         },
       },

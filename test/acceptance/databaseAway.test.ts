@@ -57,6 +57,7 @@ test("a database that is away does not keep the server from starting, and is use
   await door.shut()
   await generate()
   await generate()
+  await eventually("unreadiness", async () => (await statusOf(`${program.url}/health/ready`)) === 503)
   await door.open()
   expect(await readRows(door, 3)).toHaveLength(3)
 
