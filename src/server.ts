@@ -55,6 +55,7 @@ export const startServer = (
   database: Database,
 ): Effect.Effect<RunningServer, ListenError | MigrationChanged, Scope.Scope> =>
   Effect.gen(function* () {
+    const runFork = Effect.runForkWith(yield* Effect.context<never>())
     const isReady = yield* prepareDatabase(database)
     const recorder = yield* makeChannel<RequestLog>({
       capacity: config.queueCapacity,
@@ -72,6 +73,8 @@ export const startServer = (
       },
       meter: makeMeter(recorder.offer),
       isReady,
+      onDefect: (defect) =>
+        runFork(Effect.annotateLogs(Effect.logError("a defect in a route"), { ...defect })),
       version,
     })
     const url = yield* listen(app, config)

@@ -15,6 +15,7 @@ const app = makeApp({
   upstream: { origin: "http://127.0.0.1:9", apiKey: "unused", silenceLimit: 1_000 },
   meter: makeMeter(() => {}),
   isReady: () => true,
+  onDefect: () => {},
   version: "1.2.3",
 })
 

@@ -8,6 +8,7 @@ import type { RequestLog } from "../../src/core/requestLog.ts"
 import type { KeyCheck } from "../../src/keyring.ts"
 import { makeMeter } from "../../src/meter.ts"
 import { makeApp } from "../../src/routes/app.ts"
+import type { Defect } from "../../src/routes/errors.ts"
 import { head } from "../support/message.ts"
 import { send } from "../support/rawClient.ts"
 
@@ -38,12 +39,15 @@ const GOOD: KeyCheck = Result.succeed(KEY_ID)
 const REFUSED: KeyCheck = Result.fail({ _tag: "ApiKeyInvalid" })
 const UNKNOWABLE: KeyCheck = Result.fail({ _tag: "KeysUnavailable" })
 
+const defects: Array<Defect> = []
+
 const appWith = (check: KeyCheck | Promise<KeyCheck>) =>
   makeApp({
     keyring: { check: () => check },
     upstream: { origin: ORIGIN, apiKey: "upstream-key", silenceLimit: 1_000 },
     meter: makeMeter((log) => logs.push(log)),
     isReady: () => true,
+    onDefect: (defect) => defects.push(defect),
     version: "0.0.0",
   })
 
@@ -151,6 +155,14 @@ describe("a client whose key", () => {
     answerWith(() => HttpResponse.json({}))
     expect((await call(GENERATE, Promise.resolve(GOOD))).status).toBe(200)
   })
+})
+
+test("a defect is answered as an internal error, and told without its message", async () => {
+  answerWith(() => HttpResponse.json({}))
+  const answered = await call(GENERATE, Promise.reject(new RangeError("a secret")))
+  expect(await answered.json()).toMatchObject({ error: { code: 500, status: "INTERNAL" } })
+  expect(defects).toMatchObject([{ name: "RangeError" }])
+  expect(JSON.stringify(defects)).not.toContain("secret")
 })
 
 describe("a connection", () => {
