@@ -1,5 +1,5 @@
 /** Says on stderr what is going on, when it takes longer than a second and a person is there to read it. */
-import { Effect, Stdio } from "effect"
+import { Console, Effect, Fiber, Stdio } from "effect"
 
 const PATIENCE = "1 second"
 
@@ -9,10 +9,8 @@ export const withProgress =
     Effect.gen(function* () {
       const { stderrIsTerminal } = yield* Stdio.Stdio
       if (!(yield* stderrIsTerminal)) return yield* step
-      const say = Effect.andThen(
-        Effect.sleep(PATIENCE),
-        Effect.sync(() => console.error(`${message} …`)),
+      const saying = yield* Effect.forkChild(
+        Effect.andThen(Effect.sleep(PATIENCE), Console.error(`${message} …`)),
       )
-      const saying = yield* Effect.forkChild(say)
-      return yield* Effect.ensuring(step, Effect.asVoid(Effect.sync(() => saying.interruptUnsafe())))
+      return yield* Effect.ensuring(step, Fiber.interrupt(saying))
     })

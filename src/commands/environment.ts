@@ -1,5 +1,5 @@
 /** What commands are given of the process, and the database that they work on. */
-import { Effect, type Scope, type Stdio } from "effect"
+import { Effect, References, type Scope, type Stdio } from "effect"
 import { type ConfigError, readConfig, StorageConfig } from "../config.ts"
 import type { DatabaseError } from "../db/client.ts"
 import { type Database, openDatabase } from "../db/database.ts"
@@ -10,7 +10,7 @@ import { withProgress } from "../progress.ts"
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-export type StorageError = ConfigError | EmbeddedDatabaseError | DatabaseError | MigrationChanged
+type StorageError = ConfigError | EmbeddedDatabaseError | DatabaseError | MigrationChanged
 
 /** Opens the configured database, migrated: also while `serve` runs on it. */
 export const migratedDatabase = (
@@ -22,8 +22,11 @@ export const migratedDatabase = (
 > =>
   Effect.gen(function* () {
     const config = yield* readConfig(StorageConfig, environment)
-    const database = yield* openDatabase(config)
-    const applied = yield* migrate(database.admin)
-    yield* makePartitions(database.admin)
-    return { database, applied }
+    const open = Effect.gen(function* () {
+      const database = yield* openDatabase(config)
+      const applied = yield* migrate(database.admin)
+      yield* makePartitions(database.admin)
+      return { database, applied }
+    })
+    return yield* Effect.provideService(open, References.MinimumLogLevel, config.logLevel)
   }).pipe(withProgress("Opening the database"))

@@ -1,6 +1,6 @@
 /**
  * The parts of a request body that the stand-in for Gemini looks at, as schemas; whatever else a client sends
- * is accepted and ignored. Answers and token counts live in answers.ts.
+ * is accepted and ignored. What they cost is in tokens.ts.
  */
 import { Schema } from "effect"
 
