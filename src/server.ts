@@ -1,6 +1,6 @@
 /**
  * The server as one scoped value, on a database that is open: recorder, app, listener, in this order, and undone in the
- * reverse: stop accepting, let streams finish, write what is queued. Leaving the scope is the shutdown.
+ * reverse: stop accepting, let streams finish, let their rows come in, write what is queued. Leaving the scope is the shutdown.
  */
 import { Data, Duration, Effect, Fiber, Latch, Option, Redacted, Schedule, type Scope } from "effect"
 import type { AppConfig, StorageConfig } from "./config.ts"
@@ -64,6 +64,9 @@ export const startServer = (
       drainWithin: DRAIN_WITHIN,
       write: makeWriter((logs) => insertRequestLogs(database.writer, logs)),
     })
+    const meter = makeMeter(recorder.offer)
+    // Undone after the listener and before the recorder, so that the last rows of cut streams find it open.
+    yield* Effect.addFinalizer(() => Effect.timeoutOption(meter.settled, CUT_WITHIN))
     const app = makeApp({
       keyring: makeKeyring((publicId) => findApiKey(database.keys, publicId)),
       upstream: {
@@ -71,7 +74,7 @@ export const startServer = (
         apiKey: Redacted.value(config.geminiApiKey),
         silenceLimit: Duration.toMillis(config.upstreamTimeout),
       },
-      meter: makeMeter(recorder.offer),
+      meter,
       isReady,
       onDefect: (defect) =>
         runFork(Effect.annotateLogs(Effect.logError("a defect in a route"), { ...defect })),
