@@ -16,8 +16,8 @@ const Origin = Schema.String.check(
 )
 
 const isOrigin = (text: string): boolean => {
-  if (!URL.canParse(text)) return false
-  const url = new URL(text)
+  const url = URL.parse(text)
+  if (url === null) return false
   return (
     (url.protocol === "https:" || url.protocol === "http:") &&
     (text === url.origin || text === `${url.origin}/`)

@@ -7,8 +7,8 @@ import type { AppConfig, StorageConfig } from "./config.ts"
 import type { RequestLog } from "./core/requestLog.ts"
 import { findApiKey } from "./db/apiKeys.ts"
 import { type Pool, ping } from "./db/client.ts"
-import type { Database } from "./db/database.ts"
-import { type MigrationChanged, migrate } from "./db/migrate.ts"
+import { type Database, prepareSchema } from "./db/database.ts"
+import type { MigrationChanged } from "./db/migrate.ts"
 import { makePartitions } from "./db/partitions.ts"
 import { insertRequestLogs } from "./db/requestLogs.ts"
 import { makeKeyring } from "./keyring.ts"
@@ -24,7 +24,6 @@ export type ServerConfig = Omit<AppConfig, keyof StorageConfig>
 
 export interface RunningServer {
   readonly url: string
-  readonly database: Database
   readonly recorder: Channel<RequestLog>
   /** Whether the database was migrated within `START_PATIENCE`; if not, the server goes on trying. */
   readonly isReady: () => boolean
@@ -81,17 +80,14 @@ export const startServer = (
       version,
     })
     const url = yield* listen(app, config)
-    return { url, database, recorder, isReady }
+    return { url, recorder, isReady }
   })
 
 /** Migrates, and keeps partitions ahead, for as long as it takes: a database that is away must not keep the server down. */
-const prepareDatabase = ({
-  admin,
-  keys,
-}: Database): Effect.Effect<() => boolean, MigrationChanged, Scope.Scope> =>
+const prepareDatabase = (database: Database): Effect.Effect<() => boolean, MigrationChanged, Scope.Scope> =>
   Effect.gen(function* () {
     const ready = yield* Latch.make()
-    const prepare = Effect.andThen(migrate(admin), makePartitions(admin)).pipe(
+    const prepare = prepareSchema(database).pipe(
       Effect.tapErrorTag("DatabaseError", ({ code }) =>
         Effect.annotateLogs(Effect.logWarning("the database cannot be used yet"), { code }),
       ),
@@ -101,17 +97,18 @@ const prepareDatabase = ({
       Effect.tapError(({ message }) => Effect.logError(message)),
       Effect.andThen(ready.open),
     )
-    const keepAhead = makePartitions(admin).pipe(
+    const keepAhead = makePartitions(database.admin).pipe(
       Effect.tapError(({ code }) =>
         Effect.annotateLogs(Effect.logWarning("no new partitions could be made"), { code }),
       ),
       Effect.ignore,
-      Effect.repeat(Schedule.spaced(PARTITION_INTERVAL)),
+      Effect.delay(PARTITION_INTERVAL),
+      Effect.forever,
     )
     const preparing = yield* Effect.forkScoped(prepare)
     yield* Effect.forkScoped(Effect.andThen(ready.await, keepAhead))
     yield* Effect.timeoutOption(Fiber.join(preparing), START_PATIENCE)
-    const isReachable = yield* watchDatabase(keys)
+    const isReachable = yield* watchDatabase(database.keys)
     return () => Latch.isOpen(ready) && isReachable()
   })
 

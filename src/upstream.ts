@@ -60,13 +60,13 @@ const send = async (
   onBody()
 
   // While the client uploads, the upstream is silent with reason: then Bun's own limit holds, which counts both ways.
-  const silence = isStreamed ? NO_LIMIT : limitSilence(silenceLimit, request.signal)
+  const silence = isStreamed ? unlimited(request.signal) : limitSilence(silenceLimit, request.signal)
   try {
     const answer = await fetch(url, {
       method: request.method,
       headers,
       body,
-      signal: silence.signal ?? request.signal,
+      signal: silence.signal,
       redirect: "manual",
       decompress: false,
       ...(isStreamed ? {} : { timeout: false }),
@@ -83,13 +83,13 @@ const send = async (
 }
 
 interface Silence {
-  /** Aborted by the client's hang-up, or when the limit was passed. */
-  readonly signal: AbortSignal | null
+  /** Aborted by the client's hang-up, or when a limit was passed. */
+  readonly signal: AbortSignal
   readonly heard: () => void
   readonly over: () => void
 }
 
-const NO_LIMIT: Silence = { signal: null, heard: () => {}, over: () => {} }
+const unlimited = (client: AbortSignal): Silence => ({ signal: client, heard: () => {}, over: () => {} })
 
 const limitSilence = (millis: number, client: AbortSignal): Silence => {
   const controller = new AbortController()

@@ -36,6 +36,17 @@ const makeClock = () => {
   return { now: () => millis, advance: (by: number) => (millis += by) }
 }
 
+/** A keyring that has let a key of the table pass just now. */
+const withSeenKey = async () => {
+  const clock = makeClock()
+  const { table, find, put } = makeTable()
+  const key = makeKey()
+  put(key)
+  const keyring = makeKeyring(find, clock)
+  await keyring.check(key.text)
+  return { clock, table, put, key, keyring }
+}
+
 describe("keyring.check()", () => {
   test("lets a known key pass, and asks the database once for many calls at once", async () => {
     const { table, find, put } = makeTable()
@@ -89,24 +100,14 @@ describe("keyring.check()", () => {
   })
 
   test("refuses a revoked key within 5 seconds, however seldom it is used", async () => {
-    const clock = makeClock()
-    const { find, put } = makeTable()
-    const key = makeKey()
-    put(key)
-    const keyring = makeKeyring(find, clock)
-    await keyring.check(key.text)
+    const { clock, put, key, keyring } = await withSeenKey()
     put(key, true)
     clock.advance(5_001)
     expect(await keyring.check(key.text)).toEqual(INVALID)
   })
 
   test("asks again in the background, so that a key in use never waits", async () => {
-    const clock = makeClock()
-    const { table, find, put } = makeTable()
-    const key = makeKey()
-    put(key)
-    const keyring = makeKeyring(find, clock)
-    await keyring.check(key.text)
+    const { clock, table, key, keyring } = await withSeenKey()
     clock.advance(2_501)
     expect(keyring.check(key.text)).toEqual(Result.succeed(`id of ${key.publicId}`))
     expect(table.asked).toBe(2)
@@ -134,12 +135,7 @@ describe("keyring.check()", () => {
   })
 
   test("never lets a key pass again that was seen revoked, also when the database goes down after that", async () => {
-    const clock = makeClock()
-    const { table, find, put } = makeTable()
-    const key = makeKey()
-    put(key)
-    const keyring = makeKeyring(find, clock)
-    await keyring.check(key.text)
+    const { clock, table, put, key, keyring } = await withSeenKey()
     put(key, true)
     clock.advance(5_001)
     expect(await keyring.check(key.text)).toEqual(INVALID)

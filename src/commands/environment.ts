@@ -2,10 +2,9 @@
 import { Effect, References, type Scope, type Stdio } from "effect"
 import { type ConfigError, readConfig, StorageConfig } from "../config.ts"
 import type { DatabaseError } from "../db/client.ts"
-import { type Database, openDatabase } from "../db/database.ts"
+import { type Database, openDatabase, prepareSchema } from "../db/database.ts"
 import type { EmbeddedDatabaseError } from "../db/embedded/error.ts"
-import { type MigrationChanged, migrate } from "../db/migrate.ts"
-import { makePartitions } from "../db/partitions.ts"
+import type { MigrationChanged } from "../db/migrate.ts"
 import { withProgress } from "../progress.ts"
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -24,8 +23,7 @@ export const migratedDatabase = (
     const config = yield* readConfig(StorageConfig, environment)
     const open = Effect.gen(function* () {
       const database = yield* openDatabase(config)
-      const applied = yield* migrate(database.admin)
-      yield* makePartitions(database.admin)
+      const applied = yield* prepareSchema(database)
       return { database, applied }
     })
     return yield* Effect.provideService(open, References.MinimumLogLevel, config.logLevel)

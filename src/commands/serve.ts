@@ -18,7 +18,7 @@ export const serve = (environment: Environment, onServing: () => void) =>
       const server = yield* startServer(config, database).pipe(withProgress("Waiting for the database"))
       const state = server.isReady() ? "" : " (not reachable yet: calls are answered 503 until it is)"
       yield* Console.log(
-        `tokenmeter ${version} on ${server.url} · ${server.database.description}${state} · docs ${server.url}/docs`,
+        `tokenmeter ${version} on ${server.url} · ${database.description}${state} · docs ${server.url}/docs`,
       )
       yield* Effect.never
     })

@@ -29,7 +29,7 @@ export const equals = (expected: Uint8Array, bytes: Uint8Array, from: number, to
 }
 
 /** What `stringEnd` answers when the bytes end first: plainly, or after a backslash that escapes the next byte. */
-export const CUT = -1
+const CUT = -1
 export const CUT_ESCAPED = -2
 
 /** So many bytes of a string are scanned by a loop before the vectorised `indexOf`, whose call costs as much as they do. */

@@ -1,9 +1,11 @@
 /** The database of this process: where it is, and its pools. Starts the embedded one when no other is configured. */
 import { Duration, Effect, Option, Redacted, type Scope } from "effect"
 import type { StorageConfig } from "../config.ts"
-import { makePool, type Pool } from "./client.ts"
+import { type DatabaseError, makePool, type Pool } from "./client.ts"
 import type { EmbeddedDatabaseError } from "./embedded/error.ts"
 import { embeddedDatabase } from "./embedded.ts"
+import { type MigrationChanged, migrate } from "./migrate.ts"
+import { makePartitions } from "./partitions.ts"
 import type { DatabaseTarget } from "./target.ts"
 
 export interface Database {
@@ -39,6 +41,12 @@ export const connectDatabase = (target: DatabaseTarget): Effect.Effect<Database,
     writer: makePool(target, { purpose: "writer", connections: 2, deadline: WRITE_DEADLINE }),
     admin: makePool(target, { purpose: "admin", connections: 1, deadline: ADMIN_DEADLINE }),
   })
+
+/** Brings the schema to this version, with partitions ahead; returns the names of the migrations that this call applied. */
+export const prepareSchema = ({
+  admin,
+}: Database): Effect.Effect<ReadonlyArray<string>, DatabaseError | MigrationChanged> =>
+  Effect.tap(migrate(admin), () => makePartitions(admin))
 
 const describe = (target: DatabaseTarget): string => {
   if (target._tag === "Socket") return `embedded PostgreSQL at ${target.socketDirectory}`

@@ -25,7 +25,7 @@ export interface DemoOptions {
   readonly onServing: () => void
 }
 
-export class DemoError extends Data.TaggedError("DemoError")<{ readonly message: string }> {}
+class DemoError extends Data.TaggedError("DemoError")<{ readonly message: string }> {}
 
 /** Many times what recording takes. */
 const RECORDED_WITHIN = "10 seconds"
@@ -83,7 +83,7 @@ export const runDemo = ({ once, colour, onServing }: DemoOptions) =>
       withProgress("Starting PostgreSQL"),
     )
     const server = yield* startServer(configOf(upstream), database)
-    const key = yield* createKey(server.database.admin, "demo")
+    const key = yield* createKey(database.admin, "demo")
 
     yield* Effect.forEach(calls, (call) =>
       Effect.tryPromise({
@@ -93,7 +93,7 @@ export const runDemo = ({ once, colour, onServing }: DemoOptions) =>
     ).pipe(withProgress("Making calls"))
     const expected = calls.filter(({ recorded }) => recorded).length
     yield* awaitRecorded(server, expected).pipe(withProgress("Waiting for the recorder"))
-    const rows = yield* listRecordedCalls(server.database.admin)
+    const rows = yield* listRecordedCalls(database.admin)
 
     yield* Console.log(
       `${calls.length} calls were made. ${rows.length} of them left a row in request_logs:\n`,

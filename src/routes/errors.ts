@@ -1,9 +1,11 @@
 /** Errors on the way out: every one that a route or Elysia raises becomes an answer here, and nowhere else. */
 import { Elysia } from "elysia"
-import { type ApiError, errorBody, toWire } from "../core/errors.ts"
+import { type ApiError, errorBody } from "../core/errors.ts"
 
-export const errorResponse = (error: ApiError): Response =>
-  Response.json(errorBody(error), { status: toWire(error).code, headers: { "cache-control": "no-store" } })
+export const errorResponse = (error: ApiError): Response => {
+  const body = errorBody(error)
+  return Response.json(body, { status: body.error.code, headers: { "cache-control": "no-store" } })
+}
 
 export const BAD_TARGET: ApiError = {
   _tag: "BadRequest",

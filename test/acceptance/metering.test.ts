@@ -66,7 +66,7 @@ describe("a successful generateContent", () => {
   })
 
   const keyId = async (): Promise<string> => {
-    const { database } = gateway.server
+    const { database } = gateway
     const rows = await Effect.runPromise(database.admin.run((sql) => sql`select id from api_keys`))
     return rows[0]?.id as string
   }

@@ -2,7 +2,7 @@
  * tokenmeter as an application meets it: the real server on a fresh database, in front of the stand-in for Gemini, with a key.
  */
 import { Duration, Effect, Exit, Option, Redacted, Schedule, Scope } from "effect"
-import { connectDatabase } from "../../src/db/database.ts"
+import { connectDatabase, type Database } from "../../src/db/database.ts"
 import { type StandIn, type StandInOptions, startStandIn } from "../../src/demo/standIn.ts"
 import { createKey } from "../../src/keys.ts"
 import { type RunningServer, type ServerConfig, startServer } from "../../src/server.ts"
@@ -22,6 +22,7 @@ export interface Gateway {
   readonly key: string
   readonly standIn: StandIn
   readonly server: RunningServer
+  readonly database: Database
   /** All rows in the order of the calls, once at least `atLeast` calls have been offered and all offered ones written. */
   readonly rows: (atLeast?: number) => Promise<ReadonlyArray<Row>>
   readonly stop: () => Promise<void>
@@ -29,11 +30,11 @@ export interface Gateway {
 
 const ROWS_WITHIN = "5 seconds"
 
-const readRows = ({ database, recorder }: RunningServer, atLeast: number) =>
+const readRows = ({ admin }: Database, { recorder }: RunningServer, atLeast: number) =>
   Effect.sync(() => recorder.counts().offered >= atLeast).pipe(
     Effect.repeat({ until: (isOffered) => isOffered, schedule: Schedule.spaced("5 millis") }),
     Effect.andThen(recorder.settled),
-    Effect.andThen(database.admin.run((sql) => sql<Array<Row>>`select * from request_logs order by id`)),
+    Effect.andThen(admin.run((sql) => sql<Array<Row>>`select * from request_logs order by id`)),
     Effect.timeout(ROWS_WITHIN),
   )
 
@@ -62,13 +63,14 @@ export const startGateway = (options: GatewayOptions = {}): Promise<Gateway> =>
         },
         database,
       )
-      const key = yield* createKey(server.database.admin, "test")
+      const key = yield* createKey(database.admin, "test")
       return {
         url: server.url,
         key,
         standIn,
         server,
-        rows: (atLeast = 0) => Effect.runPromise(readRows(server, atLeast)),
+        database,
+        rows: (atLeast = 0) => Effect.runPromise(readRows(database, server, atLeast)),
         stop: () => Effect.runPromise(Scope.close(scope, Exit.void)),
       }
     })

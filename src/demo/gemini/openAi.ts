@@ -15,7 +15,7 @@ const partsOf = ({ content }: ChatMessage) =>
   typeof content === "string" ? [{ text: content }] : content.map(({ text }) => ({ text }))
 
 /** The Gemini request that a chat stands for. */
-export const toGenerateRequest = ({ messages }: ChatRequest): GenerateRequest => ({
+const toGenerateRequest = ({ messages }: ChatRequest): GenerateRequest => ({
   systemInstruction: { parts: messages.filter(({ role }) => role === "system").flatMap(partsOf) },
   contents: messages.filter(({ role }) => role !== "system").map((message) => ({ parts: partsOf(message) })),
 })
